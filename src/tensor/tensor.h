@@ -1,0 +1,45 @@
+/* tensor/tensor.h - a shaped array: a borrowed view, or one that owns its bytes. */
+#ifndef TENSOR_TENSOR_H
+#define TENSOR_TENSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TENSOR_MAX_RANK = 16 };
+
+/* Row-major, little-endian, 4-bit types packed low nibble first.
+ * `owner` is freed by tensor_release() when not NULL; otherwise data is borrowed. */
+struct tensor {
+	int dtype;                          /* enum dtype */
+	int rank;
+	int64_t dims[TENSOR_MAX_RANK];
+	int64_t n;                          /* elements: the product of dims, 1 for a scalar */
+	size_t bytes;
+	const void *data;
+	void *owner;
+};
+
+/* Set dtype, shape, n and bytes (data stays NULL). False when the rank or the product is out of
+ * bounds or a dimension is negative. */
+bool tensor_shape(struct tensor *t, int dtype, int rank, const int64_t *dims);
+/* As tensor_shape, and allocate the bytes (owned; not zeroed). */
+bool tensor_alloc(struct tensor *t, int dtype, int rank, const int64_t *dims);
+void tensor_release(struct tensor *t);
+
+/* Convert elements [first, first+count) to double. Integers exactly (64-bit: nearest), f16/bf16/fp8/4-bit
+ * by their value, bool as 0/1. False for strings and complex. */
+bool tensor_to_double(const struct tensor *t, int64_t first, int64_t count, double *out);
+/* The same into float (doubles are rounded). */
+bool tensor_to_float(const struct tensor *t, int64_t first, int64_t count, float *out);
+/* One element as a double (0 when it cannot be). */
+double tensor_get(const struct tensor *t, int64_t i);
+
+/* "[1, 3, 640, 640]" into buf; returns buf. Negative dims print as "?". */
+char *tensor_shape_text(int rank, const int64_t *dims, char *buf, size_t size);
+
+float tensor_f16_to_f32(uint16_t h);
+float tensor_bf16_to_f32(uint16_t h);
+float tensor_f8_to_f32(int dtype, uint8_t v);
+
+#endif
