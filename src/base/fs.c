@@ -37,6 +37,37 @@ static int open_regular(const char *path, int *fd, struct stat *st, struct qd_er
 	return 0;
 }
 
+int fs_open(const char *path, int *fd, struct fs_stamp *stamp, struct qd_err *err)
+{
+	struct stat st;
+	int rc = open_regular(path, fd, &st, err);
+
+	if (!rc && stamp)
+		*stamp = stamp_of(&st);
+	return rc;
+}
+
+int fs_read_at(int fd, const char *name, uint64_t offset, void *buf, size_t n, struct qd_err *err)
+{
+	size_t got = 0;
+
+	while (got < n) {
+		size_t ask = n - got < (1u << 30) ? n - got : 1u << 30;
+		ssize_t r = fault_hit(FAULT_IO) ? (errno = EIO, -1)
+						: pread(fd, (char *)buf + got, ask, (off_t)(offset + got));
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return err_errno(err, QD_EDISK, "%s: cannot read", name);
+		if (r == 0)
+			return err_set(err, QD_EINPUT, "%s: ends at byte %llu, %llu are expected", name,
+				       (unsigned long long)(offset + got), (unsigned long long)(offset + n));
+		got += (size_t)r;
+	}
+	return 0;
+}
+
 int fs_map_open(const char *path, struct fs_map *out, struct qd_err *err)
 {
 	struct stat st;

@@ -27,7 +27,15 @@ void fs_map_close(struct fs_map *m);
 /* Fails (QD_EINPUT) when the file on disk is no longer the one that was mapped. */
 QD_NODISCARD int fs_map_unchanged(const char *path, const struct fs_map *m, struct qd_err *err);
 
-/* Whole file into memory (NUL added after *size bytes); larger than max is an error. Free with free(). */
+/* Open a regular file for reading (close-on-exec; close() it); `stamp` may be NULL. */
+QD_NODISCARD int fs_open(const char *path, int *fd, struct fs_stamp *stamp, struct qd_err *err);
+/* Exactly n bytes at an offset: QD_EINPUT when the file ends before them, QD_EDISK when reading
+ * fails. `name` is for messages. Several threads may share fd. */
+QD_NODISCARD int fs_read_at(int fd, const char *name, uint64_t offset, void *buf, size_t n,
+			    struct qd_err *err);
+
+/* Whole file into memory (NUL added after *size bytes); larger than max is an error. Free with
+ * free(). */
 QD_NODISCARD int fs_read_all(const char *path, size_t max, char **data, size_t *size, struct qd_err *err);
 
 QD_NODISCARD int fs_stat(const char *path, struct fs_stamp *out, struct qd_err *err);
@@ -48,8 +56,8 @@ char *fs_dirname(const char *path);               /* "." when there is none */
 char *fs_stem(const char *path);                  /* last component without its last suffix */
 const char *fs_basename(const char *path);        /* borrowed */
 
-/* A private temporary directory (0700) that fs_tmp_cleanup() removes, also at exit and on fatal signals'
- * orderly path. One a process; made on first use; NULL + err on failure. Borrowed. */
+/* A private temporary directory (0700) that fs_tmp_cleanup() removes, also at exit and on fatal
+ * signals' orderly path. One a process; made on first use; NULL + err on failure. Borrowed. */
 const char *fs_tmp_dir(struct qd_err *err);
 void fs_tmp_cleanup(void);
 

@@ -37,6 +37,34 @@ bool tensor_alloc(struct tensor *t, int dtype, int rank, const int64_t *dims)
 	return t->owner != NULL;
 }
 
+bool tensor_alloc_rows(struct tensor *t, int dtype, int rank, const int64_t *dims, int64_t rows)
+{
+	int64_t d[TENSOR_MAX_RANK] = { 0 };
+
+	if (rank < 0 || rank > TENSOR_MAX_RANK)
+		return false;
+	if (rank) {
+		memcpy(d, dims, (size_t)rank * sizeof(*d));
+		d[0] = rows;
+	}
+	if (tensor_alloc(t, dtype, rank, d))
+		return true;
+	*t = (struct tensor){ 0 };
+	return false;
+}
+
+bool tensor_rows(const struct tensor *t, int64_t first, int64_t rows, struct tensor *out)
+{
+	if (!tensor_alloc_rows(out, t->dtype, t->rank, t->dims, rows))
+		return false;
+	if (!t->rank)
+		first = 0;
+	if (out->bytes)
+		memcpy(out->owner, (const char *)t->data + out->bytes / (size_t)(t->rank ? rows : 1) * (size_t)first,
+		       out->bytes);
+	return true;
+}
+
 void tensor_release(struct tensor *t)
 {
 	free(t->owner);

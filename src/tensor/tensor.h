@@ -25,10 +25,15 @@ struct tensor {
 bool tensor_shape(struct tensor *t, int dtype, int rank, const int64_t *dims);
 /* As tensor_shape, and allocate the bytes (owned; not zeroed). */
 bool tensor_alloc(struct tensor *t, int dtype, int rank, const int64_t *dims);
+/* As tensor_alloc with the first of dims replaced by `rows` (a scalar stays one). */
+bool tensor_alloc_rows(struct tensor *t, int dtype, int rank, const int64_t *dims, int64_t rows);
+/* An owned copy of rows [first, first+rows) along the first dimension; a scalar is copied whole.
+ * The type must have whole bytes. False when out of memory. */
+bool tensor_rows(const struct tensor *t, int64_t first, int64_t rows, struct tensor *out);
 void tensor_release(struct tensor *t);
 
-/* Convert elements [first, first+count) to double. Integers exactly (64-bit: nearest), f16/bf16/fp8/4-bit
- * by their value, bool as 0/1. False for strings and complex. */
+/* Convert elements [first, first+count) to double. Integers exactly (64-bit: nearest),
+ * f16/bf16/fp8/4-bit by their value, bool as 0/1. False for strings and complex. */
 bool tensor_to_double(const struct tensor *t, int64_t first, int64_t count, double *out);
 /* The same into float (doubles are rounded). */
 bool tensor_to_float(const struct tensor *t, int64_t first, int64_t count, float *out);
