@@ -2,6 +2,8 @@
 #ifndef ENGINE_LIBRARY_H
 #define ENGINE_LIBRARY_H
 
+#include <stddef.h>
+
 #include "base/err.h"
 
 /* dlopen() the library and return the handle; path (at least 4096 bytes) receives where it was found. */

@@ -452,7 +452,7 @@ static int reshape(const struct graph *g, int node, struct tensor *t, struct qd_
 }
 
 /* Squeeze, Unsqueeze and Flatten change only the shape, which comparing elements does not need. */
-static int apply_view(const struct graph *g, int node, struct tensor *t, struct qd_err *err)
+int graph_apply_view(const struct graph *g, int node, struct tensor *t, struct qd_err *err)
 {
 	const Onnx__NodeProto *n = g->g->node[node];
 	struct tensor out;
@@ -492,7 +492,7 @@ int graph_const_read(const struct graph *g, int value, struct tensor *out, struc
 		return read_constant_node(g, value, out, err);
 	rc = graph_const_read(g, graph_in(g, v->producer, 0), out, err);
 	if (!rc)
-		rc = apply_view(g, v->producer, out, err);
+		rc = graph_apply_view(g, v->producer, out, err);
 	if (rc)
 		tensor_release(out);
 	return rc;

@@ -65,6 +65,9 @@ const Onnx__TensorProto *graph_const(const struct graph *g, int value);
  * value is not such a constant (err untouched when err is NULL), or another error. Release with tensor_release(). */
 QD_NODISCARD int graph_const_read(const struct graph *g, int value, struct tensor *out, struct qd_err *err);
 
+/* Apply the view operator `node` (Transpose, Reshape, Cast, …) to its already read input, in place. */
+QD_NODISCARD int graph_apply_view(const struct graph *g, int node, struct tensor *t, struct qd_err *err);
+
 /* Would graph_const_read() find a constant? Cheap. */
 bool graph_is_const(const struct graph *g, int value);
 
