@@ -289,10 +289,27 @@ static bool is_parameter(const struct graph *g, int value)
 	return v->n_uses > 0;
 }
 
+/* The folded graph's value that corresponds to a quantized one, though the float file has no such tensor; -1. */
+static int only_after_folding(const struct build *b, int qv)
+{
+	int mv;
+
+	for (mv = 0; b->m->folded && mv < b->s->g->n_values; mv++) {
+		if (b->m->walk.value[mv] == b->m->q.root[qv])
+			return mv;
+	}
+	return -1;
+}
+
 static bool say_quant(struct build *b, int v)
 {
 	const struct graph_value *val = &b->q->values[v];
-	int node;
+	int node, mv = only_after_folding(b, v);
+
+	if (mv >= 0)
+		return build_add_unmatched(b, true, val->name, v, REASON_FOLDED, build_node_name(b, b->q, val->producer),
+					   arena_printf(&b->m->arena, "made by basic graph optimization as %s; the float file "
+							"has no such tensor", b->s->g->values[mv].name));
 
 	if (!val->n_uses && !val->is_output)
 		return build_add_unmatched(b, true, val->name, v, REASON_DEAD, build_node_name(b, b->q, val->producer),

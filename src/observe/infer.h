@@ -1,0 +1,23 @@
+/* observe/infer.h - what the engine knows about a model without running it: types, shapes, the folded graph. */
+#ifndef OBSERVE_INFER_H
+#define OBSERVE_INFER_H
+
+#include "engine/engine.h"
+#include "onnx/graph.h"
+
+/* Fill in dtype and shape of every top-level value that the file leaves untyped, by opening an unoptimized session
+ * whose outputs are all values. QD_EENGINE when the engine cannot load the model: the message says why. */
+QD_NODISCARD int observe_infer(struct engine *e, struct graph *g, struct qd_err *err);
+
+/* The model as the engine writes it after optimizing at `level`, in memory. `disabled`: optimizers to leave out. */
+QD_NODISCARD int observe_optimize(struct engine *e, const struct onnx_model *m, enum engine_level level,
+				  const char *disabled, struct onnx_model **out, struct qd_err *err);
+
+/* External initializers of a model as the engine wants them; free(*out). */
+QD_NODISCARD int observe_externs(const struct onnx_model *m, struct engine_extern **out, size_t *n, struct qd_err *err);
+
+/* Encode a model and open a session on it. opts->externs are filled in from `m` and `other` (may be NULL). */
+QD_NODISCARD int observe_open(struct engine *e, const struct onnx_model *m, const struct onnx_model *other,
+			      struct engine_opts opts, struct engine_session **out, struct qd_err *err);
+
+#endif
