@@ -23,7 +23,7 @@
  * no bit of any result.
  *
  * Everything here is pure: no allocation, no globals, no I/O; calls on different outputs may run
- * in parallel. Roughly 30 KiB of stack per call.
+ * in parallel. Up to 64 KiB of stack per call.
  */
 #ifndef STATS_PAIR_H
 #define STATS_PAIR_H
