@@ -17,6 +17,7 @@ void binner_init(struct binner *b, struct hist *hist, const struct kernels *k, i
 	b->hist = hist;
 	b->k = k;
 	b->pending = -1;
+	b->sparse = false;
 	if (!hist)
 		return;
 	take_width(b);
@@ -59,9 +60,18 @@ static void spread(struct binner *b, const uint16_t *idx, int len)
 		b->part[four >> 48][3]++;
 	}
 	for (; i < len; i++)
-		b->part[idx[i]][0]++;
+		b->part[idx[i]][i & (BINNER_WAYS - 1)]++;
 	if (++b->pending == BINNER_BLOCKS)
 		fold(b);
+}
+
+/* How many of the bin that starts at 0 were counted so far. */
+static uint64_t zeros(const struct binner *b)
+{
+	const uint16_t *p = b->part[HIST_HALF];
+	uint64_t n = b->hist->count[HIST_HALF];
+
+	return b->pending < 0 ? n : n + p[0] + p[1] + p[2] + p[3];
 }
 
 /* Widths outside the normal floats: all but never, unless everything is zero. */
@@ -82,8 +92,9 @@ void binner_block(struct binner *b, const float *x, int len, float min, float ma
 {
 	struct hist *h = b->hist;
 	double m = fmax(-(double)min, max);
-	uint16_t idx[PAIR_BLOCK];
-	int i, first;
+	uint16_t idx[PAIR_BLOCK + 16];
+	uint64_t before;
+	int i, first, n;
 
 	if (!h)
 		return;
@@ -103,13 +114,16 @@ void binner_block(struct binner *b, const float *x, int len, float min, float ma
 		h->count[HIST_HALF + first] += (uint64_t)len;
 		return;
 	}
-	b->k->bins(x, len, b->inv, idx);
+	before = zeros(b);
+	n = b->k->bins(x, len, b->inv, b->sparse, idx);
+	h->count[HIST_HALF] += (uint64_t)(len - n);
 	if (b->pending >= 0) {
-		spread(b, idx, len);
-		return;
+		spread(b, idx, n);
+	} else {
+		for (i = 0; i < n; i++)
+			h->count[idx[i]]++;
 	}
-	for (i = 0; i < len; i++)
-		h->count[idx[i]]++;
+	b->sparse = (zeros(b) - before) * 8 > (uint64_t)len;
 }
 
 void binner_finish(struct binner *b)

@@ -5,6 +5,7 @@
 #ifndef STATS_BINNER_H
 #define STATS_BINNER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "stats/hist.h"
@@ -13,8 +14,7 @@
 enum {
 	BINNER_WAYS = 4,
 	BINNER_DIRECT = 8192,   /* below this many elements the spread counters do not pay */
-	/* blocks between folds: 255 * 1024 / 4 < 2^16 */
-	BINNER_BLOCKS = 255,
+	BINNER_BLOCKS = 255,    /* blocks between folds: 255 * 1024 / 4 < 2^16 */
 };
 
 struct binner {
@@ -22,6 +22,7 @@ struct binner {
 	const struct kernels *k;
 	double limit;                   /* |x| < limit fits the current width */
 	float inv;                      /* 1 / width; 0 when that is no normal float */
+	bool sparse;                    /* the last block was mostly zeros */
 	int pending;                    /* blocks in part[], -1 when part[] is not used */
 	uint16_t part[HIST_BINS][BINNER_WAYS];
 };

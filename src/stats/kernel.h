@@ -56,8 +56,12 @@ struct kernels {
 	void (*chan)(const float *x, const float *y, int n, double *x2, double *e2);
 	/* one element per channel: x2[i] += x[i]^2, e2[i] += e[i]^2 */
 	void (*chan_last)(const float *x, const float *y, int n, double *x2, double *e2);
-	/* idx[i] = floor(x[i] * inv) + HIST_HALF; inv a power of two, results in range */
-	void (*bins)(const float *x, int n, float inv, uint16_t *idx);
+	/* floor(x[i] * inv) + HIST_HALF into idx, in order; inv a power of two, results in range.
+	 * With `sparse`, elements of bin HIST_HALF may be left out: after a Relu they are most of
+	 * them. Returns how many were written; idx needs room for 16 more. */
+	int (*bins)(const float *x, int n, float inv, bool sparse, uint16_t *idx);
+	/* out[i] = x[i] clamped to [lo, hi]; a NaN stays one */
+	void (*clamp)(const float *x, int n, float lo, float hi, float *out);
 };
 
 extern const struct kernels kernels_c;

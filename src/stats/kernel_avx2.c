@@ -8,6 +8,8 @@
 #include <math.h>
 
 #define V __attribute__((target("avx2,fma")))
+/* Arrays of accumulators only become registers when their loops are gone. */
+#define UNROLL _Pragma("GCC unroll 4")
 
 V static inline __m256d widen(const float *p)
 {
@@ -21,13 +23,13 @@ V static inline __m256d absolute(__m256d a)
 
 V static inline void acc_load(__m256d a[4], const double *lane)
 {
-	for (int k = 0; k < 4; k++)
+	UNROLL for (int k = 0; k < 4; k++)
 		a[k] = _mm256_loadu_pd(lane + 4 * k);
 }
 
 V static inline void acc_store(double *lane, const __m256d a[4])
 {
-	for (int k = 0; k < 4; k++)
+	UNROLL for (int k = 0; k < 4; k++)
 		_mm256_storeu_pd(lane + 4 * k, a[k]);
 }
 
@@ -36,7 +38,7 @@ V static inline bool all_finite(const __m256d a[4])
 {
 	__m256d z = _mm256_setzero_pd();
 
-	for (int k = 0; k < 4; k++)
+	UNROLL for (int k = 0; k < 4; k++)
 		z = _mm256_or_pd(z, _mm256_sub_pd(a[k], a[k]));
 	return !_mm256_movemask_pd(_mm256_cmp_pd(z, z, _CMP_UNORD_Q));
 }
@@ -119,12 +121,12 @@ V static double errors(const float *x, const float *y, int n, __m256d e2[4], __m
 	__m128d h;
 	int i, k;
 
-	for (k = 0; k < 4; k++) {
+	UNROLL for (k = 0; k < 4; k++) {
 		t[k] = e2[k];
 		s[k] = ae[k];
 	}
 	for (i = 0; i < n; i += 16) {
-		for (k = 0; k < 4; k++) {
+		UNROLL for (k = 0; k < 4; k++) {
 			__m256d e = _mm256_sub_pd(widen(x + i + 4 * k), widen(y + i + 4 * k));
 			__m256d a = absolute(e);
 
@@ -133,7 +135,7 @@ V static double errors(const float *x, const float *y, int n, __m256d e2[4], __m
 			m = _mm256_max_pd(m, a);
 		}
 	}
-	for (k = 0; k < 4; k++) {
+	UNROLL for (k = 0; k < 4; k++) {
 		e2[k] = t[k];
 		ae[k] = s[k];
 	}
@@ -204,7 +206,7 @@ V static bool moments(const float *x, int n, struct moment_lanes *l, struct bloc
 	for (i = 0; i < whole; i += 16) {
 		a0 = _mm256_min_ps(a0, _mm256_andnot_ps(sign, _mm256_loadu_ps(x + i)));
 		a0 = _mm256_min_ps(a0, _mm256_andnot_ps(sign, _mm256_loadu_ps(x + i + 8)));
-		for (k = 0; k < 4; k++) {
+		UNROLL for (k = 0; k < 4; k++) {
 			__m256d v = widen(x + i + 4 * k);
 
 			s[k] = _mm256_add_pd(s[k], v);
@@ -244,7 +246,7 @@ V static inline void local_errors(const float *x, __m256 y, __m256 out, __m256d 
 	__m128 bad[2] = { _mm256_castps256_ps128(out), _mm256_extractf128_ps(out, 1) };
 	int k;
 
-	for (k = 0; k < 2; k++) {
+	UNROLL for (k = 0; k < 2; k++) {
 		__m256d e = _mm256_sub_pd(widen(x + 4 * k), _mm256_cvtps_pd(half[k]));
 		__m256d e2 = _mm256_mul_pd(e, e);
 		__m256d m = _mm256_castsi256_pd(_mm256_cvtepi32_epi64(_mm_castps_si128(bad[k])));
@@ -267,7 +269,7 @@ V static void local(const float *x, int n, const struct local_quant *q, struct l
 	if (l->seen)
 		seen = _mm256_loadu_si256((const void *)l->seen);
 	for (i = 0; i + 16 <= n; i += 16) {
-		for (k = 0; k < 2; k++) {
+		UNROLL for (k = 0; k < 2; k++) {
 			const float *p = x + i + 8 * k;
 			__m256 t = _mm256_round_ps(_mm256_div_ps(_mm256_loadu_ps(p), s),
 					_MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
@@ -300,7 +302,7 @@ V static void chan(const float *x, const float *y, int n, double *x2, double *e2
 	float tx[16] = { 0 }, ty[16] = { 0 };
 	int i, k;
 
-	for (k = 0; k < 4; k++)
+	UNROLL for (k = 0; k < 4; k++)
 		sx[k] = se[k] = _mm256_setzero_pd();
 	for (i = 0; i < n; i += 16) {
 		const float *px = x + i, *py = y + i;
@@ -313,7 +315,7 @@ V static void chan(const float *x, const float *y, int n, double *x2, double *e2
 			px = tx;
 			py = ty;
 		}
-		for (k = 0; k < 4; k++) {
+		UNROLL for (k = 0; k < 4; k++) {
 			__m256d v = widen(px + 4 * k), e = _mm256_sub_pd(v, widen(py + 4 * k));
 
 			sx[k] = _mm256_fmadd_pd(v, v, sx[k]);
@@ -343,12 +345,13 @@ V static void chan_last(const float *x, const float *y, int n, double *x2, doubl
 	}
 }
 
-V static void bins(const float *x, int n, float inv, uint16_t *idx)
+V static int bins(const float *x, int n, float inv, bool sparse, uint16_t *idx)
 {
 	__m256 s = _mm256_set1_ps(inv), zero = _mm256_setzero_ps();
 	__m256i half = _mm256_set1_epi32(HIST_HALF), last = _mm256_set1_epi32(HIST_HALF - 1);
 	int i;
 
+	(void)sparse;
 	for (i = 0; i + 8 <= n; i += 8) {
 		__m256 v = _mm256_loadu_ps(x + i);
 		__m256i b = _mm256_cvttps_epi32(_mm256_floor_ps(_mm256_mul_ps(v, s)));
@@ -362,13 +365,26 @@ V static void bins(const float *x, int n, float inv, uint16_t *idx)
 	}
 	for (; i < n; i++)
 		idx[i] = (uint16_t)((int)floor((double)x[i] * inv) + HIST_HALF);
+	return n;
+}
+
+/* The operand order lets a NaN through: min and max return their second when one is a NaN. */
+V static void clamp(const float *x, int n, float lo, float hi, float *out)
+{
+	__m256 a = _mm256_set1_ps(lo), b = _mm256_set1_ps(hi);
+	int i;
+
+	for (i = 0; i + 8 <= n; i += 8)
+		_mm256_storeu_ps(out + i, _mm256_min_ps(b, _mm256_max_ps(a, _mm256_loadu_ps(x + i))));
+	for (; i < n; i++)
+		out[i] = x[i] < lo ? lo : x[i] > hi ? hi : x[i];
 }
 
 const struct kernels kernels_avx2 = {
 	.dequant_u8 = dequant_u8, .dequant_s8 = dequant_s8,
 	.dequant_u16 = dequant_u16, .dequant_s16 = dequant_s16,
 	.sums = sums, .sums_x = sums_x, .moments = moments, .local = local,
-	.chan = chan, .chan_last = chan_last, .bins = bins,
+	.chan = chan, .chan_last = chan_last, .bins = bins, .clamp = clamp,
 };
 
 #else

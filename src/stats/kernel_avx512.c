@@ -304,18 +304,39 @@ V static void chan_last(const float *x, const float *y, int n, double *x2, doubl
 }
 
 /* Rounding down in the product too: a negative value too small for float stays below 0. */
-V static void bins(const float *x, int n, float inv, uint16_t *idx)
+V static int bins(const float *x, int n, float inv, bool sparse, uint16_t *idx)
 {
 	__m512 s = _mm512_set1_ps(inv);
 	__m512i half = _mm512_set1_epi32(HIST_HALF);
-	int i;
+	int i, out = 0;
 
 	for (i = 0; i < n; i += 16) {
 		__mmask16 m = (__mmask16)(n - i >= 16 ? 0xFFFF : (1 << (n - i)) - 1);
 		__m512 v = _mm512_mul_round_ps(_mm512_maskz_loadu_ps(m, x + i), s, DOWN);
-		__m512i b = _mm512_add_epi32(_mm512_cvt_roundps_epi32(v, DOWN), half);
+		__m512i b = _mm512_cvt_roundps_epi32(v, DOWN);
 
-		_mm256_mask_storeu_epi16(idx + i, m, _mm512_cvtepi32_epi16(b));
+		if (sparse) {
+			m = _mm512_mask_test_epi32_mask(m, b, b);
+			b = _mm512_maskz_compress_epi32(m, b);
+		}
+		b = _mm512_add_epi32(b, half);
+		_mm256_storeu_si256((void *)(idx + out), _mm512_cvtepi32_epi16(b));
+		out += sparse ? __builtin_popcount(m) : 16;
+	}
+	return sparse ? out : n;
+}
+
+/* The operand order lets a NaN through: min and max return their second when one is a NaN. */
+V static void clamp(const float *x, int n, float lo, float hi, float *out)
+{
+	__m512 a = _mm512_set1_ps(lo), b = _mm512_set1_ps(hi);
+	int i;
+
+	for (i = 0; i < n; i += 16) {
+		__mmask16 m = (__mmask16)(n - i >= 16 ? 0xFFFF : (1 << (n - i)) - 1);
+		__m512 v = _mm512_maskz_loadu_ps(m, x + i);
+
+		_mm512_mask_storeu_ps(out + i, m, _mm512_min_ps(b, _mm512_max_ps(a, v)));
 	}
 }
 
@@ -323,7 +344,7 @@ const struct kernels kernels_avx512 = {
 	.dequant_u8 = dequant_u8, .dequant_s8 = dequant_s8,
 	.dequant_u16 = dequant_u16, .dequant_s16 = dequant_s16,
 	.sums = sums, .sums_x = sums_x, .moments = moments, .local = local,
-	.chan = chan, .chan_last = chan_last, .bins = bins,
+	.chan = chan, .chan_last = chan_last, .bins = bins, .clamp = clamp,
 };
 
 #else

@@ -105,19 +105,29 @@ static void chan_last(const float *x, const float *y, int n, double *x2, double 
 }
 
 /* In double: the product is exact even where float would lose a denormal's sign. */
-static void bins(const float *x, int n, float inv, uint16_t *idx)
+static int bins(const float *x, int n, float inv, bool sparse, uint16_t *idx)
+{
+	int i;
+
+	(void)sparse;
+	for (i = 0; i < n; i++)
+		idx[i] = (uint16_t)((int)floor((double)x[i] * inv) + HIST_HALF);
+	return n;
+}
+
+static void clamp(const float *x, int n, float lo, float hi, float *out)
 {
 	int i;
 
 	for (i = 0; i < n; i++)
-		idx[i] = (uint16_t)((int)floor((double)x[i] * inv) + HIST_HALF);
+		out[i] = x[i] < lo ? lo : x[i] > hi ? hi : x[i];
 }
 
 const struct kernels kernels_c = {
 	.dequant_u8 = dequant_u8, .dequant_s8 = dequant_s8,
 	.dequant_u16 = dequant_u16, .dequant_s16 = dequant_s16,
 	.sums = sums, .sums_x = sums_x, .moments = moments, .local = local,
-	.chan = chan, .chan_last = chan_last, .bins = bins,
+	.chan = chan, .chan_last = chan_last, .bins = bins, .clamp = clamp,
 };
 
 const struct kernels *kernels_for(enum pair_level level)

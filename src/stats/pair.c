@@ -39,7 +39,7 @@ struct run {
 	struct local_quant quant;               /* per-tensor local quantizer */
 	struct sum_lanes sums;
 	struct local_lanes lanes;
-	double p2[PAIR_LANES], pe2[PAIR_LANES];
+	struct sum_lanes pre_sums;              /* x2 is of p, e2 of pe */
 	struct binner bin;
 };
 
@@ -309,17 +309,29 @@ static __attribute__((noinline)) void block_pre(struct run *r, int64_t start, in
 		}
 		k = i & (PAIR_LANES - 1);
 		r->out->n_pre++;
-		r->p2[k] += p * p;
-		r->pe2[k] += e * e;
+		r->pre_sums.x2[k] += p * p;
+		r->pre_sums.e2[k] += e * e;
 	}
 }
 
+/* p against y is a pair like x against y. */
 static __attribute__((noinline)) void block_pre_floats(struct run *r, int64_t start, int len,
 						       const float *y)
 {
+	struct block_range unused;
 	double wide[PAIR_BLOCK];
+	float pre[PAIR_BLOCK];
 	int i;
 
+	if (r->pre.dtype != DT_DOUBLE) {
+		const float *p = floats(&r->pre, start, len, pre);
+
+		r->k->clamp(p, len, r->spec->lo, r->spec->hi, pre);
+		if (r->k->sums(pre, y, len, &r->pre_sums, &unused)) {
+			r->out->n_pre += len;
+			return;
+		}
+	}
 	for (i = 0; i < len; i++)
 		wide[i] = y[i];
 	block_pre(r, start, len, wide, NULL);
@@ -508,8 +520,8 @@ static void finish(struct run *r)
 	s->sum_y2 += lanes_total(r->sums.y2);
 	s->sum_e2 += lanes_total(r->sums.e2);
 	s->sum_abs_e += lanes_total(r->sums.ae);
-	s->sum_p2 += lanes_total(r->p2);
-	s->sum_pe2 += lanes_total(r->pe2);
+	s->sum_p2 += lanes_total(r->pre_sums.x2);
+	s->sum_pe2 += lanes_total(r->pre_sums.e2);
 	if (r->local_on && r->local.count == 1)
 		local_finish(r, &r->lanes, &r->quant);
 }
