@@ -51,13 +51,10 @@ static void spread(struct binner *b, const uint16_t *idx, int len)
 	int i;
 
 	for (i = 0; i + BINNER_WAYS <= len; i += BINNER_WAYS) {
-		uint64_t four;
-
-		memcpy(&four, idx + i, sizeof(four));
-		b->part[four & 0xFFFF][0]++;
-		b->part[four >> 16 & 0xFFFF][1]++;
-		b->part[four >> 32 & 0xFFFF][2]++;
-		b->part[four >> 48][3]++;
+		b->part[idx[i]][0]++;
+		b->part[idx[i + 1]][1]++;
+		b->part[idx[i + 2]][2]++;
+		b->part[idx[i + 3]][3]++;
 	}
 	for (; i < len; i++)
 		b->part[idx[i]][i & (BINNER_WAYS - 1)]++;

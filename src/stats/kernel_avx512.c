@@ -47,6 +47,14 @@ V static inline struct acc add(struct acc a, struct acc b)
 	return (struct acc){ _mm512_add_pd(a.lo, b.lo), _mm512_add_pd(a.hi, b.hi) };
 }
 
+/* a + b in the multipliers (b * 1 is exact): where the adders are the narrow place. */
+V static inline struct acc add_by_fma(struct acc a, struct acc b)
+{
+	__m512d one = _mm512_set1_pd(1);
+
+	return (struct acc){ _mm512_fmadd_pd(b.lo, one, a.lo), _mm512_fmadd_pd(b.hi, one, a.hi) };
+}
+
 V static inline struct acc square(struct acc a)
 {
 	return (struct acc){ _mm512_mul_pd(a.lo, a.lo), _mm512_mul_pd(a.hi, a.hi) };
@@ -122,8 +130,8 @@ V static bool sums(const float *x, const float *y, int n, struct sum_lanes *l,
 		y1 = _mm512_max_ps(y1, ys);
 		x2 = add_square(x2, xd);
 		y2 = add_square(y2, yd);
-		e2 = add(e2, square(e));
-		ae = add(ae, a);
+		e2 = add_by_fma(e2, square(e));
+		ae = add_by_fma(ae, a);
 		top = _mm512_max_pd(top, a.lo);
 		top2 = _mm512_max_pd(top2, a.hi);
 	}
