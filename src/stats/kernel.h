@@ -1,0 +1,147 @@
+/* stats/kernel.h - private to src/stats: the inner loops, once per instruction set.
+ *
+ * Every level computes the same bits (the order is fixed in stats/pair.h). Two facts are used:
+ * the square of a double that came from a float is exact, so adding it fused or not is the same;
+ * e = x - y may be rounded, so e * e is always a rounded product and a separate addition.
+ * A kernel sees one block of finite or unknown values; one that meets a NaN or an infinity
+ * returns false with its lanes untouched, and the caller takes the element-wise path.
+ */
+#ifndef STATS_KERNEL_H
+#define STATS_KERNEL_H
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stats/pair.h"
+
+struct sum_lanes {
+	double x2[PAIR_LANES], y2[PAIR_LANES], e2[PAIR_LANES], ae[PAIR_LANES];
+};
+
+/* Of one block; merged by the caller. */
+struct block_range {
+	float min_x, max_x, min_y, max_y;
+	double max_e;
+};
+
+struct moment_lanes {
+	double sum[PAIR_LANES], abs[PAIR_LANES], x2[PAIR_LANES];
+};
+
+struct local_quant {
+	float scale;
+	float lo, hi;           /* qmin - zp, qmax - zp: exact, below 2^24 */
+};
+
+struct local_lanes {
+	double round[PAIR_LANES], clip[PAIR_LANES];
+	int64_t n_clipped;
+	uint64_t *seen;         /* 4 words, bit = code - qmin; NULL: not wanted */
+};
+
+/* y[i] = (float)(q[i] - zp) * scale; |zp| <= 2^24 */
+typedef void dequant_fn(const void *q, int n, int32_t zp, float scale, float *y);
+
+struct kernels {
+	dequant_fn *dequant_u8, *dequant_s8, *dequant_u16, *dequant_s16;
+	bool (*sums)(const float *x, const float *y, int n, struct sum_lanes *l,
+		     struct block_range *r);
+	bool (*sums_x)(const float *x, int n, struct sum_lanes *l, struct block_range *r);
+	/* min_abs goes to r->min_y */
+	bool (*moments)(const float *x, int n, struct moment_lanes *l, struct block_range *r);
+	/* finite values only, from here on */
+	void (*local)(const float *x, int n, const struct local_quant *q, struct local_lanes *l);
+	/* one run of a channel: its sums of x^2 and e^2 */
+	void (*chan)(const float *x, const float *y, int n, double *x2, double *e2);
+	/* one element per channel: x2[i] += x[i]^2, e2[i] += e[i]^2 */
+	void (*chan_last)(const float *x, const float *y, int n, double *x2, double *e2);
+	/* floor(x[i] * inv) + HIST_HALF into idx, in order; inv a power of two, results in range.
+	 * With `sparse`, elements of bin HIST_HALF may be left out: after a Relu they are most of
+	 * them. Returns how many were written; idx needs room for 16 more. */
+	int (*bins)(const float *x, int n, float inv, bool sparse, uint16_t *idx);
+	/* out[i] = x[i] clamped to [lo, hi]; a NaN stays one */
+	void (*clamp)(const float *x, int n, float lo, float hi, float *out);
+};
+
+extern const struct kernels kernels_c;
+#if defined(__x86_64__) && defined(__GNUC__)
+#define STATS_X86 1
+extern const struct kernels kernels_avx2, kernels_avx512;
+#endif
+
+/* The table for a level; AUTO, and a level this CPU lacks, give the best there is. */
+const struct kernels *kernels_for(enum pair_level level);
+
+/* Lane k+8 to k, then k+4, k+2, k+1. */
+static inline double lanes_total(const double *lane)
+{
+	double t[8];
+	int k;
+
+	for (k = 0; k < 8; k++)
+		t[k] = lane[k] + lane[k + 8];
+	for (k = 0; k < 4; k++)
+		t[k] += t[k + 4];
+	return (t[0] + t[2]) + (t[1] + t[3]);
+}
+
+/* Single elements, for tails; `k` is the lane. */
+
+static inline void sum_x_one(struct sum_lanes *l, struct block_range *r, int k, float x)
+{
+	l->x2[k] += (double)x * x;
+	r->min_x = x < r->min_x ? x : r->min_x;
+	r->max_x = x > r->max_x ? x : r->max_x;
+}
+
+static inline void sum_one(struct sum_lanes *l, struct block_range *r, int k, float x, float y)
+{
+	double e = (double)x - y, a = fabs(e);
+
+	sum_x_one(l, r, k, x);
+	l->y2[k] += (double)y * y;
+	l->e2[k] += e * e;
+	l->ae[k] += a;
+	r->min_y = y < r->min_y ? y : r->min_y;
+	r->max_y = y > r->max_y ? y : r->max_y;
+	r->max_e = a > r->max_e ? a : r->max_e;
+}
+
+static inline void moment_one(struct moment_lanes *l, struct block_range *r, int k, float x)
+{
+	float a = fabsf(x);
+
+	l->sum[k] += x;
+	l->abs[k] += a;
+	l->x2[k] += (double)x * x;
+	r->min_x = x < r->min_x ? x : r->min_x;
+	r->max_x = x > r->max_x ? x : r->max_x;
+	r->min_y = a < r->min_y ? a : r->min_y;
+}
+
+/* The quantizer on one value; `x` is what e' is taken from (x64 differs for type double). */
+static inline void local_one(struct local_lanes *l, const struct local_quant *q, int k, float x,
+			     double x64)
+{
+	float t = rintf(x / q->scale), c = t < q->lo ? q->lo : t > q->hi ? q->hi : t;
+	double e = x64 - c * q->scale;
+
+	if (c != t) {
+		l->clip[k] += e * e;
+		l->n_clipped++;
+	} else {
+		l->round[k] += e * e;
+	}
+	if (l->seen) {
+		unsigned bit = (unsigned)(c - q->lo);
+
+		l->seen[bit >> 6] |= 1ull << (bit & 63);
+	}
+}
+
+static const struct block_range block_range_empty = {
+	INFINITY, -INFINITY, INFINITY, -INFINITY, 0
+};
+
+#endif

@@ -1,0 +1,392 @@
+/* The kernels with AVX2 and FMA. The 16 lanes are four vectors of doubles; with 16 registers only
+ * two sums fit at a time, so a block is read twice from the first-level cache. */
+#include "stats/kernel.h"
+
+#ifdef STATS_X86
+
+#include <immintrin.h>
+#include <math.h>
+
+#define V __attribute__((target("avx2,fma")))
+/* Arrays of accumulators only become registers when their loops are gone. */
+#define UNROLL _Pragma("GCC unroll 4")
+
+V static inline __m256d widen(const float *p)
+{
+	return _mm256_cvtps_pd(_mm_loadu_ps(p));
+}
+
+V static inline __m256d absolute(__m256d a)
+{
+	return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a);
+}
+
+V static inline void acc_load(__m256d a[4], const double *lane)
+{
+	UNROLL for (int k = 0; k < 4; k++)
+		a[k] = _mm256_loadu_pd(lane + 4 * k);
+}
+
+V static inline void acc_store(double *lane, const __m256d a[4])
+{
+	UNROLL for (int k = 0; k < 4; k++)
+		_mm256_storeu_pd(lane + 4 * k, a[k]);
+}
+
+/* x - x is 0 for finite values and NaN otherwise. */
+V static inline bool all_finite(const __m256d a[4])
+{
+	__m256d z = _mm256_setzero_pd();
+
+	UNROLL for (int k = 0; k < 4; k++)
+		z = _mm256_or_pd(z, _mm256_sub_pd(a[k], a[k]));
+	return !_mm256_movemask_pd(_mm256_cmp_pd(z, z, _CMP_UNORD_Q));
+}
+
+V static inline double total(const __m256d a[4])
+{
+	__m256d q = _mm256_add_pd(_mm256_add_pd(a[0], a[2]), _mm256_add_pd(a[1], a[3]));
+	__m128d d = _mm_add_pd(_mm256_castpd256_pd128(q), _mm256_extractf128_pd(q, 1));
+
+	return _mm_cvtsd_f64(_mm_add_sd(d, _mm_unpackhi_pd(d, d)));
+}
+
+V static inline float low(__m256 v)
+{
+	__m128 a = _mm_min_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+
+	a = _mm_min_ps(a, _mm_movehl_ps(a, a));
+	return _mm_cvtss_f32(_mm_min_ss(a, _mm_movehdup_ps(a)));
+}
+
+V static inline float high(__m256 v)
+{
+	return -low(_mm256_xor_ps(v, _mm256_set1_ps(-0.0f)));
+}
+
+#define DEQUANT(name, T, load)                                                          \
+V static void name(const void *q, int n, int32_t zp, float scale, float *y)             \
+{                                                                                       \
+	const T *p = q;                                                                 \
+	__m256i z = _mm256_set1_epi32(zp);                                              \
+	__m256 s = _mm256_set1_ps(scale);                                               \
+	int i;                                                                          \
+											\
+	for (i = 0; i + 8 <= n; i += 8) {                                               \
+		__m256i c = _mm256_sub_epi32(load(p + i), z);                           \
+		_mm256_storeu_ps(y + i, _mm256_mul_ps(_mm256_cvtepi32_ps(c), s));       \
+	}                                                                               \
+	for (; i < n; i++)                                                              \
+		y[i] = (float)(p[i] - zp) * scale;                                      \
+}
+#define LOAD_U8(p) _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)(p)))
+#define LOAD_S8(p) _mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)(p)))
+#define LOAD_U16(p) _mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)(p)))
+#define LOAD_S16(p) _mm256_cvtepi16_epi32(_mm_loadu_si128((const void *)(p)))
+DEQUANT(dequant_u8, uint8_t, LOAD_U8)
+DEQUANT(dequant_s8, int8_t, LOAD_S8)
+DEQUANT(dequant_u16, uint16_t, LOAD_U16)
+DEQUANT(dequant_s16, int16_t, LOAD_S16)
+
+/* Squares and range of one operand; n a multiple of 16. */
+V static void squares(const float *x, int n, __m256d x2[4], float *min, float *max)
+{
+	__m256 v0 = _mm256_set1_ps(INFINITY), v1 = _mm256_set1_ps(-INFINITY);
+	__m256d a = x2[0], b = x2[1], c = x2[2], d = x2[3];
+
+	for (int i = 0; i < n; i += 16) {
+		__m256 lo = _mm256_loadu_ps(x + i), hi = _mm256_loadu_ps(x + i + 8);
+		__m256d p = widen(x + i), q = widen(x + i + 4);
+		__m256d r = widen(x + i + 8), s = widen(x + i + 12);
+
+		v0 = _mm256_min_ps(_mm256_min_ps(v0, lo), hi);
+		v1 = _mm256_max_ps(_mm256_max_ps(v1, lo), hi);
+		a = _mm256_fmadd_pd(p, p, a);
+		b = _mm256_fmadd_pd(q, q, b);
+		c = _mm256_fmadd_pd(r, r, c);
+		d = _mm256_fmadd_pd(s, s, d);
+	}
+	x2[0] = a;
+	x2[1] = b;
+	x2[2] = c;
+	x2[3] = d;
+	*min = low(v0);
+	*max = high(v1);
+}
+
+/* Sums of e^2 and |e|, and the largest |e|; n a multiple of 16. */
+V static double errors(const float *x, const float *y, int n, __m256d e2[4], __m256d ae[4])
+{
+	__m256d t[4], s[4], m = _mm256_setzero_pd();
+	__m128d h;
+	int i, k;
+
+	UNROLL for (k = 0; k < 4; k++) {
+		t[k] = e2[k];
+		s[k] = ae[k];
+	}
+	for (i = 0; i < n; i += 16) {
+		UNROLL for (k = 0; k < 4; k++) {
+			__m256d e = _mm256_sub_pd(widen(x + i + 4 * k), widen(y + i + 4 * k));
+			__m256d a = absolute(e);
+
+			t[k] = _mm256_add_pd(t[k], _mm256_mul_pd(e, e));
+			s[k] = _mm256_add_pd(s[k], a);
+			m = _mm256_max_pd(m, a);
+		}
+	}
+	UNROLL for (k = 0; k < 4; k++) {
+		e2[k] = t[k];
+		ae[k] = s[k];
+	}
+	h = _mm_max_pd(_mm256_castpd256_pd128(m), _mm256_extractf128_pd(m, 1));
+	return _mm_cvtsd_f64(_mm_max_sd(h, _mm_unpackhi_pd(h, h)));
+}
+
+V static bool sums(const float *x, const float *y, int n, struct sum_lanes *l,
+		   struct block_range *r)
+{
+	__m256d x2[4], y2[4], e2[4], ae[4];
+	int i = n & ~15;
+	struct sum_lanes t;
+
+	acc_load(e2, l->e2);
+	acc_load(ae, l->ae);
+	r->max_e = errors(x, y, i, e2, ae);
+	if (!all_finite(e2))
+		return false;
+	acc_load(x2, l->x2);
+	acc_load(y2, l->y2);
+	squares(x, i, x2, &r->min_x, &r->max_x);
+	squares(y, i, y2, &r->min_y, &r->max_y);
+	acc_store(t.x2, x2);
+	acc_store(t.y2, y2);
+	acc_store(t.e2, e2);
+	acc_store(t.ae, ae);
+	for (; i < n; i++)
+		sum_one(&t, r, i & (PAIR_LANES - 1), x[i], y[i]);
+	acc_load(e2, t.e2);
+	if (!all_finite(e2))
+		return false;
+	*l = t;
+	return true;
+}
+
+V static bool sums_x(const float *x, int n, struct sum_lanes *l, struct block_range *r)
+{
+	__m256d x2[4];
+	int i = n & ~15;
+	struct sum_lanes t;
+
+	*r = block_range_empty;
+	acc_load(x2, l->x2);
+	squares(x, i, x2, &r->min_x, &r->max_x);
+	acc_store(t.x2, x2);
+	for (; i < n; i++)
+		sum_x_one(&t, r, i & (PAIR_LANES - 1), x[i]);
+	acc_load(x2, t.x2);
+	if (!all_finite(x2))
+		return false;
+	acc_store(l->x2, x2);
+	return true;
+}
+
+V static bool moments(const float *x, int n, struct moment_lanes *l, struct block_range *r)
+{
+	__m256 a0 = _mm256_set1_ps(INFINITY), sign = _mm256_set1_ps(-0.0f);
+	__m256d s[4], a[4], x2[4];
+	int i, k, whole = n & ~15;
+	struct moment_lanes t;
+
+	*r = block_range_empty;
+	acc_load(s, l->sum);
+	acc_load(a, l->abs);
+	acc_load(x2, l->x2);
+	squares(x, whole, x2, &r->min_x, &r->max_x);
+	for (i = 0; i < whole; i += 16) {
+		a0 = _mm256_min_ps(a0, _mm256_andnot_ps(sign, _mm256_loadu_ps(x + i)));
+		a0 = _mm256_min_ps(a0, _mm256_andnot_ps(sign, _mm256_loadu_ps(x + i + 8)));
+		UNROLL for (k = 0; k < 4; k++) {
+			__m256d v = widen(x + i + 4 * k);
+
+			s[k] = _mm256_add_pd(s[k], v);
+			a[k] = _mm256_add_pd(a[k], absolute(v));
+		}
+	}
+	r->min_y = low(a0);
+	acc_store(t.sum, s);
+	acc_store(t.abs, a);
+	acc_store(t.x2, x2);
+	for (; i < n; i++)
+		moment_one(&t, r, i & (PAIR_LANES - 1), x[i]);
+	acc_load(x2, t.x2);
+	if (!all_finite(x2))
+		return false;
+	*l = t;
+	return true;
+}
+
+/* Set the bits of 8 codes; returns the bitmap. Rare: some code is new. */
+V static __attribute__((noinline)) __m256i mark(uint64_t *seen, __m256i code)
+{
+	uint32_t c[8];
+	int i;
+
+	_mm256_storeu_si256((void *)c, code);
+	for (i = 0; i < 8; i++)
+		seen[c[i] >> 6] |= 1ull << (c[i] & 63);
+	return _mm256_loadu_si256((const void *)seen);
+}
+
+/* Errors of 8 elements: e'^2 into the two vectors of `round`, of clipped ones into `clip`. */
+V static inline void local_errors(const float *x, __m256 y, __m256 out, __m256d round[2],
+				  __m256d clip[2])
+{
+	__m128 half[2] = { _mm256_castps256_ps128(y), _mm256_extractf128_ps(y, 1) };
+	__m128 bad[2] = { _mm256_castps256_ps128(out), _mm256_extractf128_ps(out, 1) };
+	int k;
+
+	UNROLL for (k = 0; k < 2; k++) {
+		__m256d e = _mm256_sub_pd(widen(x + 4 * k), _mm256_cvtps_pd(half[k]));
+		__m256d e2 = _mm256_mul_pd(e, e);
+		__m256d m = _mm256_castsi256_pd(_mm256_cvtepi32_epi64(_mm_castps_si128(bad[k])));
+
+		round[k] = _mm256_add_pd(round[k], _mm256_andnot_pd(m, e2));
+		clip[k] = _mm256_add_pd(clip[k], _mm256_and_pd(m, e2));
+	}
+}
+
+V static void local(const float *x, int n, const struct local_quant *q, struct local_lanes *l)
+{
+	__m256 s = _mm256_set1_ps(q->scale), lo = _mm256_set1_ps(q->lo), hi = _mm256_set1_ps(q->hi);
+	__m256i seen = _mm256_set1_epi32(-1), low5 = _mm256_set1_epi32(31);
+	__m256d round[4], clip[4];
+	int64_t clipped = 0;
+	int i, k;
+
+	acc_load(round, l->round);
+	acc_load(clip, l->clip);
+	if (l->seen)
+		seen = _mm256_loadu_si256((const void *)l->seen);
+	for (i = 0; i + 16 <= n; i += 16) {
+		UNROLL for (k = 0; k < 2; k++) {
+			const float *p = x + i + 8 * k;
+			__m256 t = _mm256_round_ps(_mm256_div_ps(_mm256_loadu_ps(p), s),
+					_MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+			__m256 c = _mm256_min_ps(_mm256_max_ps(t, lo), hi);
+			__m256 out = _mm256_cmp_ps(c, t, _CMP_NEQ_OQ);
+
+			clipped += __builtin_popcount((unsigned)_mm256_movemask_ps(out));
+			local_errors(p, _mm256_mul_ps(c, s), out, round + 2 * k, clip + 2 * k);
+			if (l->seen) {
+				__m256i code = _mm256_cvtps_epi32(_mm256_sub_ps(c, lo));
+				__m256i word = _mm256_permutevar8x32_epi32(seen,
+						_mm256_srli_epi32(code, 5));
+				__m256i bit = _mm256_sllv_epi32(word, _mm256_andnot_si256(code, low5));
+
+				if (_mm256_movemask_ps(_mm256_castsi256_ps(bit)) != 255)
+					seen = mark(l->seen, code);
+			}
+		}
+	}
+	acc_store(l->round, round);
+	acc_store(l->clip, clip);
+	l->n_clipped += clipped;
+	for (; i < n; i++)
+		local_one(l, q, i & (PAIR_LANES - 1), x[i], x[i]);
+}
+
+V static void chan(const float *x, const float *y, int n, double *x2, double *e2)
+{
+	__m256d sx[4], se[4];
+	float tx[16] = { 0 }, ty[16] = { 0 };
+	int i, k;
+
+	UNROLL for (k = 0; k < 4; k++)
+		sx[k] = se[k] = _mm256_setzero_pd();
+	for (i = 0; i < n; i += 16) {
+		const float *px = x + i, *py = y + i;
+
+		if (n - i < 16) {       /* lanes past the end add +0 */
+			for (k = 0; k < n - i; k++) {
+				tx[k] = px[k];
+				ty[k] = py[k];
+			}
+			px = tx;
+			py = ty;
+		}
+		UNROLL for (k = 0; k < 4; k++) {
+			__m256d v = widen(px + 4 * k), e = _mm256_sub_pd(v, widen(py + 4 * k));
+
+			sx[k] = _mm256_fmadd_pd(v, v, sx[k]);
+			se[k] = _mm256_add_pd(se[k], _mm256_mul_pd(e, e));
+		}
+	}
+	*x2 += total(sx);
+	*e2 += total(se);
+}
+
+V static void chan_last(const float *x, const float *y, int n, double *x2, double *e2)
+{
+	int i;
+
+	for (i = 0; i + 4 <= n; i += 4) {
+		__m256d v = widen(x + i), e = _mm256_sub_pd(v, widen(y + i));
+
+		_mm256_storeu_pd(x2 + i, _mm256_fmadd_pd(v, v, _mm256_loadu_pd(x2 + i)));
+		_mm256_storeu_pd(e2 + i, _mm256_add_pd(_mm256_loadu_pd(e2 + i),
+						       _mm256_mul_pd(e, e)));
+	}
+	for (; i < n; i++) {
+		double e = (double)x[i] - y[i];
+
+		x2[i] += (double)x[i] * x[i];
+		e2[i] += e * e;
+	}
+}
+
+V static int bins(const float *x, int n, float inv, bool sparse, uint16_t *idx)
+{
+	__m256 s = _mm256_set1_ps(inv), zero = _mm256_setzero_ps();
+	__m256i half = _mm256_set1_epi32(HIST_HALF), last = _mm256_set1_epi32(HIST_HALF - 1);
+	int i;
+
+	(void)sparse;
+	for (i = 0; i + 8 <= n; i += 8) {
+		__m256 v = _mm256_loadu_ps(x + i);
+		__m256i b = _mm256_cvttps_epi32(_mm256_floor_ps(_mm256_mul_ps(v, s)));
+		/* a negative value whose product rounds to 0 belongs below 0 */
+		__m256i below = _mm256_castps_si256(_mm256_cmp_ps(v, zero, _CMP_LT_OQ));
+
+		b = _mm256_min_epi32(_mm256_add_epi32(b, half),
+				     _mm256_blendv_epi8(_mm256_set1_epi32(HIST_BINS - 1), last, below));
+		b = _mm256_permute4x64_epi64(_mm256_packus_epi32(b, b), 0x08);
+		_mm_storeu_si128((void *)(idx + i), _mm256_castsi256_si128(b));
+	}
+	for (; i < n; i++)
+		idx[i] = (uint16_t)((int)floor((double)x[i] * inv) + HIST_HALF);
+	return n;
+}
+
+/* The operand order lets a NaN through: min and max return their second when one is a NaN. */
+V static void clamp(const float *x, int n, float lo, float hi, float *out)
+{
+	__m256 a = _mm256_set1_ps(lo), b = _mm256_set1_ps(hi);
+	int i;
+
+	for (i = 0; i + 8 <= n; i += 8)
+		_mm256_storeu_ps(out + i, _mm256_min_ps(b, _mm256_max_ps(a, _mm256_loadu_ps(x + i))));
+	for (; i < n; i++)
+		out[i] = x[i] < lo ? lo : x[i] > hi ? hi : x[i];
+}
+
+const struct kernels kernels_avx2 = {
+	.dequant_u8 = dequant_u8, .dequant_s8 = dequant_s8,
+	.dequant_u16 = dequant_u16, .dequant_s16 = dequant_s16,
+	.sums = sums, .sums_x = sums_x, .moments = moments, .local = local,
+	.chan = chan, .chan_last = chan_last, .bins = bins, .clamp = clamp,
+};
+
+#else
+typedef int stats_no_avx2;
+#endif

@@ -1,0 +1,360 @@
+/* The kernels with AVX-512 (F, BW, DQ, VL). Lanes 0-7 and 8-15 are two vectors of doubles. */
+#include "stats/kernel.h"
+
+#ifdef STATS_X86
+
+#include <immintrin.h>
+#include <math.h>
+
+#define V __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+
+enum { NEAREST = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC,
+       DOWN = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC };
+
+struct acc { __m512d lo, hi; };
+
+V static inline struct acc acc_load(const double *lane)
+{
+	return (struct acc){ _mm512_loadu_pd(lane), _mm512_loadu_pd(lane + 8) };
+}
+
+V static inline void acc_store(double *lane, struct acc a)
+{
+	_mm512_storeu_pd(lane, a.lo);
+	_mm512_storeu_pd(lane + 8, a.hi);
+}
+
+/* 16 floats from memory as doubles: converting from memory needs no shuffles. */
+V static inline struct acc widen(const float *p)
+{
+	return (struct acc){ _mm512_cvtps_pd(_mm256_loadu_ps(p)),
+			     _mm512_cvtps_pd(_mm256_loadu_ps(p + 8)) };
+}
+
+V static inline struct acc widen_mask(const float *p, unsigned m)
+{
+	return (struct acc){ _mm512_cvtps_pd(_mm256_maskz_loadu_ps((__mmask8)m, p)),
+			     _mm512_cvtps_pd(_mm256_maskz_loadu_ps((__mmask8)(m >> 8), p + 8)) };
+}
+
+V static inline struct acc sub(struct acc a, struct acc b)
+{
+	return (struct acc){ _mm512_sub_pd(a.lo, b.lo), _mm512_sub_pd(a.hi, b.hi) };
+}
+
+V static inline struct acc add(struct acc a, struct acc b)
+{
+	return (struct acc){ _mm512_add_pd(a.lo, b.lo), _mm512_add_pd(a.hi, b.hi) };
+}
+
+/* a + b in the multipliers (b * 1 is exact): where the adders are the narrow place. */
+V static inline struct acc add_by_fma(struct acc a, struct acc b)
+{
+	__m512d one = _mm512_set1_pd(1);
+
+	return (struct acc){ _mm512_fmadd_pd(b.lo, one, a.lo), _mm512_fmadd_pd(b.hi, one, a.hi) };
+}
+
+V static inline struct acc square(struct acc a)
+{
+	return (struct acc){ _mm512_mul_pd(a.lo, a.lo), _mm512_mul_pd(a.hi, a.hi) };
+}
+
+/* t + a * a for doubles that are floats: the product is exact, fusing changes nothing. */
+V static inline struct acc add_square(struct acc t, struct acc a)
+{
+	return (struct acc){ _mm512_fmadd_pd(a.lo, a.lo, t.lo), _mm512_fmadd_pd(a.hi, a.hi, t.hi) };
+}
+
+V static inline struct acc absolute(struct acc a)
+{
+	return (struct acc){ _mm512_abs_pd(a.lo), _mm512_abs_pd(a.hi) };
+}
+
+V static inline bool all_finite(struct acc a)
+{
+	/* 0x99: quiet NaN, +inf, -inf, signalling NaN */
+	return !(_mm512_fpclass_pd_mask(a.lo, 0x99) | _mm512_fpclass_pd_mask(a.hi, 0x99));
+}
+
+V static inline double total(struct acc a)
+{
+	__m512d v = _mm512_add_pd(a.lo, a.hi);
+	__m256d q = _mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd(v, 1));
+	__m128d d = _mm_add_pd(_mm256_castpd256_pd128(q), _mm256_extractf128_pd(q, 1));
+
+	return _mm_cvtsd_f64(_mm_add_sd(d, _mm_unpackhi_pd(d, d)));
+}
+
+#define DEQUANT(name, T, load)                                                          \
+V static void name(const void *q, int n, int32_t zp, float scale, float *y)             \
+{                                                                                       \
+	const T *p = q;                                                                 \
+	__m512i z = _mm512_set1_epi32(zp);                                              \
+	__m512 s = _mm512_set1_ps(scale);                                               \
+	int i;                                                                          \
+											\
+	for (i = 0; i + 16 <= n; i += 16) {                                             \
+		__m512i c = _mm512_sub_epi32(load(p + i), z);                           \
+		_mm512_storeu_ps(y + i, _mm512_mul_ps(_mm512_cvtepi32_ps(c), s));       \
+	}                                                                               \
+	for (; i < n; i++)                                                              \
+		y[i] = (float)(p[i] - zp) * scale;                                      \
+}
+#define LOAD_U8(p) _mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)(p)))
+#define LOAD_S8(p) _mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)(p)))
+#define LOAD_U16(p) _mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)(p)))
+#define LOAD_S16(p) _mm512_cvtepi16_epi32(_mm256_loadu_si256((const void *)(p)))
+DEQUANT(dequant_u8, uint8_t, LOAD_U8)
+DEQUANT(dequant_s8, int8_t, LOAD_S8)
+DEQUANT(dequant_u16, uint16_t, LOAD_U16)
+DEQUANT(dequant_s16, int16_t, LOAD_S16)
+
+V static bool sums(const float *x, const float *y, int n, struct sum_lanes *l,
+		   struct block_range *r)
+{
+	struct acc x2 = acc_load(l->x2), y2 = acc_load(l->y2);
+	struct acc e2 = acc_load(l->e2), ae = acc_load(l->ae);
+	__m512 x0 = _mm512_set1_ps(INFINITY), x1 = _mm512_set1_ps(-INFINITY), y0 = x0, y1 = x1;
+	__m512d top = _mm512_setzero_pd(), top2 = top;
+	struct sum_lanes t;
+	int i;
+
+	for (i = 0; i + 16 <= n; i += 16) {
+		__m512 xs = _mm512_loadu_ps(x + i), ys = _mm512_loadu_ps(y + i);
+		struct acc xd = widen(x + i), yd = widen(y + i), e = sub(xd, yd), a = absolute(e);
+
+		x0 = _mm512_min_ps(x0, xs);
+		x1 = _mm512_max_ps(x1, xs);
+		y0 = _mm512_min_ps(y0, ys);
+		y1 = _mm512_max_ps(y1, ys);
+		x2 = add_square(x2, xd);
+		y2 = add_square(y2, yd);
+		e2 = add_by_fma(e2, square(e));
+		ae = add_by_fma(ae, a);
+		top = _mm512_max_pd(top, a.lo);
+		top2 = _mm512_max_pd(top2, a.hi);
+	}
+	if (!all_finite(e2))
+		return false;
+	r->min_x = _mm512_reduce_min_ps(x0);
+	r->max_x = _mm512_reduce_max_ps(x1);
+	r->min_y = _mm512_reduce_min_ps(y0);
+	r->max_y = _mm512_reduce_max_ps(y1);
+	r->max_e = _mm512_reduce_max_pd(_mm512_max_pd(top, top2));
+	if (i == n) {
+		acc_store(l->x2, x2);
+		acc_store(l->y2, y2);
+		acc_store(l->e2, e2);
+		acc_store(l->ae, ae);
+		return true;
+	}
+	acc_store(t.x2, x2);
+	acc_store(t.y2, y2);
+	acc_store(t.e2, e2);
+	acc_store(t.ae, ae);
+	for (; i < n; i++)
+		sum_one(&t, r, i & (PAIR_LANES - 1), x[i], y[i]);
+	if (!all_finite(acc_load(t.e2)))
+		return false;
+	*l = t;
+	return true;
+}
+
+V static bool sums_x(const float *x, int n, struct sum_lanes *l, struct block_range *r)
+{
+	struct acc x2 = acc_load(l->x2);
+	__m512 x0 = _mm512_set1_ps(INFINITY), x1 = _mm512_set1_ps(-INFINITY);
+	struct sum_lanes t;
+	int i;
+
+	for (i = 0; i + 16 <= n; i += 16) {
+		__m512 xs = _mm512_loadu_ps(x + i);
+
+		x0 = _mm512_min_ps(x0, xs);
+		x1 = _mm512_max_ps(x1, xs);
+		x2 = add_square(x2, widen(x + i));
+	}
+	*r = block_range_empty;
+	r->min_x = _mm512_reduce_min_ps(x0);
+	r->max_x = _mm512_reduce_max_ps(x1);
+	acc_store(t.x2, x2);
+	for (; i < n; i++)
+		sum_x_one(&t, r, i & (PAIR_LANES - 1), x[i]);
+	x2 = acc_load(t.x2);
+	if (!all_finite(x2))
+		return false;
+	acc_store(l->x2, x2);
+	return true;
+}
+
+V static bool moments(const float *x, int n, struct moment_lanes *l, struct block_range *r)
+{
+	struct acc s = acc_load(l->sum), a = acc_load(l->abs), x2 = acc_load(l->x2);
+	__m512 x0 = _mm512_set1_ps(INFINITY), x1 = _mm512_set1_ps(-INFINITY), a0 = x0;
+	struct moment_lanes t;
+	int i;
+
+	for (i = 0; i + 16 <= n; i += 16) {
+		__m512 xs = _mm512_loadu_ps(x + i);
+		struct acc xd = widen(x + i);
+
+		x0 = _mm512_min_ps(x0, xs);
+		x1 = _mm512_max_ps(x1, xs);
+		a0 = _mm512_min_ps(a0, _mm512_abs_ps(xs));
+		s = add(s, xd);
+		a = add(a, absolute(xd));
+		x2 = add_square(x2, xd);
+	}
+	*r = block_range_empty;
+	r->min_x = _mm512_reduce_min_ps(x0);
+	r->max_x = _mm512_reduce_max_ps(x1);
+	r->min_y = _mm512_reduce_min_ps(a0);
+	acc_store(t.sum, s);
+	acc_store(t.abs, a);
+	acc_store(t.x2, x2);
+	for (; i < n; i++)
+		moment_one(&t, r, i & (PAIR_LANES - 1), x[i]);
+	if (!all_finite(acc_load(t.x2)))
+		return false;
+	*l = t;
+	return true;
+}
+
+/* Set the bits of 16 codes; returns the bitmap as 8 words, twice. Rare: some code is new. */
+V static __attribute__((noinline)) __m512i mark(uint64_t *seen, __m512i code)
+{
+	uint32_t c[16];
+	int i;
+
+	_mm512_storeu_si512(c, code);
+	for (i = 0; i < 16; i++)
+		seen[c[i] >> 6] |= 1ull << (c[i] & 63);
+	return _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)seen));
+}
+
+V static void local(const float *x, int n, const struct local_quant *q, struct local_lanes *l)
+{
+	struct acc round = acc_load(l->round), clip = acc_load(l->clip);
+	__m512 s = _mm512_set1_ps(q->scale), lo = _mm512_set1_ps(q->lo), hi = _mm512_set1_ps(q->hi);
+	__m512i seen = _mm512_set1_epi32(-1), one = _mm512_set1_epi32(1);
+	int64_t clipped = 0;
+	int i;
+
+	if (l->seen)
+		seen = _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)l->seen));
+	for (i = 0; i + 16 <= n; i += 16) {
+		__m512 t = _mm512_roundscale_ps(_mm512_div_ps(_mm512_loadu_ps(x + i), s), NEAREST);
+		__m512 c = _mm512_min_ps(_mm512_max_ps(t, lo), hi), y = _mm512_mul_ps(c, s);
+		unsigned out = _mm512_cmp_ps_mask(c, t, _CMP_NEQ_OQ);
+		struct acc yd = { _mm512_cvtps_pd(_mm512_castps512_ps256(y)),
+				  _mm512_cvtps_pd(_mm512_extractf32x8_ps(y, 1)) };
+		struct acc e2 = square(sub(widen(x + i), yd));
+
+		round.lo = _mm512_mask_add_pd(round.lo, (__mmask8)~out, round.lo, e2.lo);
+		round.hi = _mm512_mask_add_pd(round.hi, (__mmask8)(~out >> 8), round.hi, e2.hi);
+		if (__builtin_expect(out != 0, 0)) {
+			clip.lo = _mm512_mask_add_pd(clip.lo, (__mmask8)out, clip.lo, e2.lo);
+			clip.hi = _mm512_mask_add_pd(clip.hi, (__mmask8)(out >> 8), clip.hi, e2.hi);
+			clipped += __builtin_popcount(out);
+		}
+		if (l->seen) {
+			__m512i code = _mm512_cvtps_epi32(_mm512_sub_ps(c, lo));
+			__m512i word = _mm512_permutexvar_epi32(_mm512_srli_epi32(code, 5), seen);
+			__m512i bit = _mm512_srlv_epi32(word, _mm512_and_si512(code,
+							_mm512_set1_epi32(31)));
+
+			if (__builtin_expect(_mm512_testn_epi32_mask(bit, one) != 0, 0))
+				seen = mark(l->seen, code);
+		}
+	}
+	acc_store(l->round, round);
+	acc_store(l->clip, clip);
+	l->n_clipped += clipped;
+	for (; i < n; i++)
+		local_one(l, q, i & (PAIR_LANES - 1), x[i], x[i]);
+}
+
+V static void chan(const float *x, const float *y, int n, double *x2, double *e2)
+{
+	struct acc sx = { _mm512_setzero_pd(), _mm512_setzero_pd() }, se = sx, xd;
+	int i;
+
+	for (i = 0; i + 16 <= n; i += 16) {
+		xd = widen(x + i);
+		sx = add_square(sx, xd);
+		se = add(se, square(sub(xd, widen(y + i))));
+	}
+	if (i < n) {    /* lanes past the end add +0 */
+		unsigned m = (1u << (n - i)) - 1;
+
+		xd = widen_mask(x + i, m);
+		sx = add_square(sx, xd);
+		se = add(se, square(sub(xd, widen_mask(y + i, m))));
+	}
+	*x2 += total(sx);
+	*e2 += total(se);
+}
+
+V static void chan_last(const float *x, const float *y, int n, double *x2, double *e2)
+{
+	int i;
+
+	for (i = 0; i < n; i += 8) {
+		__mmask8 m = (__mmask8)(n - i >= 8 ? 255 : (1 << (n - i)) - 1);
+		__m512d xd = _mm512_cvtps_pd(_mm256_maskz_loadu_ps(m, x + i));
+		__m512d e = _mm512_sub_pd(xd, _mm512_cvtps_pd(_mm256_maskz_loadu_ps(m, y + i)));
+		__m512d a = _mm512_maskz_loadu_pd(m, x2 + i), b = _mm512_maskz_loadu_pd(m, e2 + i);
+
+		_mm512_mask_storeu_pd(x2 + i, m, _mm512_fmadd_pd(xd, xd, a));
+		_mm512_mask_storeu_pd(e2 + i, m, _mm512_add_pd(b, _mm512_mul_pd(e, e)));
+	}
+}
+
+/* Rounding down in the product too: a negative value too small for float stays below 0. */
+V static int bins(const float *x, int n, float inv, bool sparse, uint16_t *idx)
+{
+	__m512 s = _mm512_set1_ps(inv);
+	__m512i half = _mm512_set1_epi32(HIST_HALF);
+	int i, out = 0;
+
+	for (i = 0; i < n; i += 16) {
+		__mmask16 m = (__mmask16)(n - i >= 16 ? 0xFFFF : (1 << (n - i)) - 1);
+		__m512 v = _mm512_mul_round_ps(_mm512_maskz_loadu_ps(m, x + i), s, DOWN);
+		__m512i b = _mm512_cvt_roundps_epi32(v, DOWN);
+
+		if (sparse) {
+			m = _mm512_mask_test_epi32_mask(m, b, b);
+			b = _mm512_maskz_compress_epi32(m, b);
+		}
+		b = _mm512_add_epi32(b, half);
+		_mm256_storeu_si256((void *)(idx + out), _mm512_cvtepi32_epi16(b));
+		out += sparse ? __builtin_popcount(m) : 16;
+	}
+	return sparse ? out : n;
+}
+
+/* The operand order lets a NaN through: min and max return their second when one is a NaN. */
+V static void clamp(const float *x, int n, float lo, float hi, float *out)
+{
+	__m512 a = _mm512_set1_ps(lo), b = _mm512_set1_ps(hi);
+	int i;
+
+	for (i = 0; i < n; i += 16) {
+		__mmask16 m = (__mmask16)(n - i >= 16 ? 0xFFFF : (1 << (n - i)) - 1);
+		__m512 v = _mm512_maskz_loadu_ps(m, x + i);
+
+		_mm512_mask_storeu_ps(out + i, m, _mm512_min_ps(b, _mm512_max_ps(a, v)));
+	}
+}
+
+const struct kernels kernels_avx512 = {
+	.dequant_u8 = dequant_u8, .dequant_s8 = dequant_s8,
+	.dequant_u16 = dequant_u16, .dequant_s16 = dequant_s16,
+	.sums = sums, .sums_x = sums_x, .moments = moments, .local = local,
+	.chan = chan, .chan_last = chan_last, .bins = bins, .clamp = clamp,
+};
+
+#else
+typedef int stats_no_avx512;
+#endif

@@ -1,0 +1,170 @@
+/* The kernels in plain C: the definition the vector versions are tested against. */
+#include "stats/kernel.h"
+
+#include <math.h>
+#include <string.h>
+
+#define DEQUANT(name, T)                                                                \
+static void name(const void *q, int n, int32_t zp, float scale, float *y)               \
+{                                                                                       \
+	const T *p = q;                                                                 \
+	for (int i = 0; i < n; i++)                                                     \
+		y[i] = (float)(p[i] - zp) * scale;                                      \
+}
+DEQUANT(dequant_u8, uint8_t)
+DEQUANT(dequant_s8, int8_t)
+DEQUANT(dequant_u16, uint16_t)
+DEQUANT(dequant_s16, int16_t)
+
+static bool lanes_finite(const double *lane)
+{
+	int k;
+
+	for (k = 0; k < PAIR_LANES; k++) {
+		if (!isfinite(lane[k]))
+			return false;
+	}
+	return true;
+}
+
+static bool sums(const float *x, const float *y, int n, struct sum_lanes *l, struct block_range *r)
+{
+	struct sum_lanes t = *l;
+	int i;
+
+	*r = block_range_empty;
+	for (i = 0; i < n; i++)
+		sum_one(&t, r, i & (PAIR_LANES - 1), x[i], y[i]);
+	if (!lanes_finite(t.e2))
+		return false;
+	*l = t;
+	return true;
+}
+
+static bool sums_x(const float *x, int n, struct sum_lanes *l, struct block_range *r)
+{
+	struct sum_lanes t = *l;
+	int i;
+
+	*r = block_range_empty;
+	for (i = 0; i < n; i++)
+		sum_x_one(&t, r, i & (PAIR_LANES - 1), x[i]);
+	if (!lanes_finite(t.x2))
+		return false;
+	*l = t;
+	return true;
+}
+
+static bool moments(const float *x, int n, struct moment_lanes *l, struct block_range *r)
+{
+	struct moment_lanes t = *l;
+	int i;
+
+	*r = block_range_empty;
+	for (i = 0; i < n; i++)
+		moment_one(&t, r, i & (PAIR_LANES - 1), x[i]);
+	if (!lanes_finite(t.x2))
+		return false;
+	*l = t;
+	return true;
+}
+
+static void local(const float *x, int n, const struct local_quant *q, struct local_lanes *l)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		local_one(l, q, i & (PAIR_LANES - 1), x[i], x[i]);
+}
+
+static void chan(const float *x, const float *y, int n, double *x2, double *e2)
+{
+	double lx[PAIR_LANES] = { 0 }, le[PAIR_LANES] = { 0 };
+	int i;
+
+	for (i = 0; i < n; i++) {
+		double e = (double)x[i] - y[i];
+
+		lx[i & (PAIR_LANES - 1)] += (double)x[i] * x[i];
+		le[i & (PAIR_LANES - 1)] += e * e;
+	}
+	*x2 += lanes_total(lx);
+	*e2 += lanes_total(le);
+}
+
+static void chan_last(const float *x, const float *y, int n, double *x2, double *e2)
+{
+	int i;
+
+	for (i = 0; i < n; i++) {
+		double e = (double)x[i] - y[i];
+
+		x2[i] += (double)x[i] * x[i];
+		e2[i] += e * e;
+	}
+}
+
+/* In double: the product is exact even where float would lose a denormal's sign. */
+static int bins(const float *x, int n, float inv, bool sparse, uint16_t *idx)
+{
+	int i;
+
+	(void)sparse;
+	for (i = 0; i < n; i++)
+		idx[i] = (uint16_t)((int)floor((double)x[i] * inv) + HIST_HALF);
+	return n;
+}
+
+static void clamp(const float *x, int n, float lo, float hi, float *out)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		out[i] = x[i] < lo ? lo : x[i] > hi ? hi : x[i];
+}
+
+const struct kernels kernels_c = {
+	.dequant_u8 = dequant_u8, .dequant_s8 = dequant_s8,
+	.dequant_u16 = dequant_u16, .dequant_s16 = dequant_s16,
+	.sums = sums, .sums_x = sums_x, .moments = moments, .local = local,
+	.chan = chan, .chan_last = chan_last, .bins = bins, .clamp = clamp,
+};
+
+const struct kernels *kernels_for(enum pair_level level)
+{
+#ifdef STATS_X86
+	if (level != PAIR_LEVEL_C && level != PAIR_LEVEL_AVX2 &&
+	    pair_level_supported(PAIR_LEVEL_AVX512))
+		return &kernels_avx512;
+	if (level != PAIR_LEVEL_C && pair_level_supported(PAIR_LEVEL_AVX2))
+		return &kernels_avx2;
+#else
+	(void)level;
+#endif
+	return &kernels_c;
+}
+
+bool pair_level_supported(enum pair_level level)
+{
+	switch (level) {
+	case PAIR_LEVEL_AUTO:
+	case PAIR_LEVEL_C:
+		return true;
+#ifdef STATS_X86
+	case PAIR_LEVEL_AVX2:
+		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+	case PAIR_LEVEL_AVX512:
+		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+		       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#endif
+	default:
+		return false;
+	}
+}
+
+const char *pair_level_name(enum pair_level level)
+{
+	static const char *const name[PAIR_LEVELS] = { "auto", "c", "avx2", "avx512" };
+
+	return (unsigned)level < PAIR_LEVELS ? name[level] : "?";
+}

@@ -1,0 +1,619 @@
+/* One pass over a pair of tensors, block by block. Knows which statistics exist and in which order
+ * they are added; the inner loops are the kernels'. A block with a NaN or an infinity, and tensors
+ * of type double, take the element-wise path below, which is the same sums written plainly. */
+#include "stats/pair.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "stats/binner.h"
+#include "stats/kernel.h"
+#include "tensor/dtype.h"
+#include "tensor/tensor.h"
+
+enum { EXACT_INT = 1 << 24 };   /* integers up to here are floats */
+
+/* An axis as memory sees it: channel of flat index i is i / inner % count. */
+struct axis {
+	int64_t inner, count;
+};
+
+/* The part of one channel inside a block. */
+struct piece {
+	int64_t channel, left;  /* left: elements of this channel run from `first` on */
+	int first, n;
+};
+
+struct run {
+	const struct pair_spec *spec;
+	const struct kernels *k;
+	struct pair_sums *out;
+	struct tensor x, y, pre;                /* borrowed views */
+	bool wide, has_y, has_pre;
+	struct axis chan, code, local;
+	double *chan_x2, *chan_e2;
+	struct pair_codes *codes;
+	int64_t codes_all;                      /* how many there can be; 0: not counted */
+	bool local_on;
+	struct local_quant quant;               /* per-tensor local quantizer */
+	struct sum_lanes sums;
+	struct local_lanes lanes;
+	struct sum_lanes pre_sums;              /* x2 is of p, e2 of pe */
+	struct binner bin;
+};
+
+/* ---- shapes and arguments ---- */
+
+static bool axis_of(const struct pair_input *in, int64_t n, int axis, int64_t count, struct axis *a)
+{
+	int i;
+
+	*a = (struct axis){ n, 1 };
+	if (count == 1)
+		return true;
+	if (axis < 0 || axis >= in->rank || in->dims[axis] != count)
+		return false;
+	if (n == 0)
+		return true;    /* the other dimensions may be anything */
+	a->count = count;
+	a->inner = 1;
+	for (i = axis + 1; i < in->rank; i++)
+		a->inner *= in->dims[i];
+	return true;
+}
+
+static void piece_start(const struct axis *a, int64_t start, struct piece *p)
+{
+	p->channel = start / a->inner % a->count;
+	p->left = a->inner - start % a->inner;
+	p->first = p->n = 0;
+}
+
+/* Step to the next piece of a block of len elements; false at the end. */
+static bool piece_next(const struct axis *a, int len, struct piece *p)
+{
+	if (p->n) {
+		p->first += p->n;
+		p->left -= p->n;
+	}
+	if (!p->left) {
+		p->left = a->inner;
+		p->channel = p->channel + 1 == a->count ? 0 : p->channel + 1;
+	}
+	p->n = p->left < len - p->first ? (int)p->left : len - p->first;
+	return p->n > 0;
+}
+
+static int32_t zero_point(const struct pair_quant *q, int64_t c)
+{
+	return q->zp ? q->zp[c] : 0;
+}
+
+static bool local_quant(const struct pair_quant *q, int64_t c, struct local_quant *out)
+{
+	int64_t lo = (int64_t)q->qmin - zero_point(q, c), hi = (int64_t)q->qmax - zero_point(q, c);
+
+	*out = (struct local_quant){ q->scale[c], (float)lo, (float)hi };
+	return out->scale > 0 && isfinite(out->scale) && lo <= hi &&
+	       lo >= -EXACT_INT && hi <= EXACT_INT;
+}
+
+static bool prepare(struct run *r, const struct pair_spec *spec, const struct pair_input *in)
+{
+	r->spec = spec;
+	r->has_y = spec->kind != PAIR_X_ONLY;
+	r->has_pre = r->has_y && in->pre;
+	if (!tensor_shape(&r->x, in->x_dtype, in->rank, in->dims) ||
+	    !dtype_is_float_tensor(in->x_dtype))
+		return false;
+	r->x.data = in->x;
+	r->y = r->pre = r->x;
+	if (r->has_y) {
+		r->y.dtype = in->y_dtype;
+		r->y.data = in->y;
+		if (spec->kind == PAIR_FLOAT ? !dtype_is_float_tensor(in->y_dtype)
+					     : !dtype_info(in->y_dtype)->is_quant || !spec->code.scale)
+			return false;
+		if (spec->kind == PAIR_CODES &&
+		    !axis_of(in, r->x.n, spec->code.axis, spec->code.count, &r->code))
+			return false;
+	}
+	if (r->has_pre) {
+		r->pre.dtype = in->pre_dtype;
+		r->pre.data = in->pre;
+		if (!dtype_is_float_tensor(in->pre_dtype))
+			return false;
+	}
+	r->wide = in->x_dtype == DT_DOUBLE || (r->has_y && in->y_dtype == DT_DOUBLE);
+	r->local_on = spec->local.scale != NULL;
+	if (r->local_on && !axis_of(in, r->x.n, spec->local.axis, spec->local.count, &r->local))
+		return false;
+	if (r->chan_x2 && (spec->channel_axis < 0 || spec->channel_axis >= in->rank || !r->has_y ||
+			   !axis_of(in, r->x.n, spec->channel_axis, in->dims[spec->channel_axis],
+				    &r->chan)))
+		return false;
+	return true;
+}
+
+/* ---- operands of a block ---- */
+
+/* Any code type, any axis: exact difference in double, then one rounding to float. */
+static __attribute__((noinline)) void dequant_any(const struct run *r, int64_t start, int len,
+						  float *y)
+{
+	const struct pair_quant *q = &r->spec->code;
+	double code[PAIR_BLOCK];
+	struct piece p;
+	int i;
+
+	tensor_to_double(&r->y, start, len, code);
+	for (piece_start(&r->code, start, &p); piece_next(&r->code, len, &p); ) {
+		float scale = q->scale[p.channel];
+		double zp = zero_point(q, p.channel);
+
+		for (i = p.first; i < p.first + p.n; i++)
+			y[i] = (float)(code[i] - zp) * scale;
+	}
+}
+
+static dequant_fn *dequant_for(const struct run *r)
+{
+	if (r->code.inner < PAIR_LANES && r->code.count > 1)
+		return NULL;
+	switch (r->y.dtype) {
+	case DT_UINT8: return r->k->dequant_u8;
+	case DT_INT8: return r->k->dequant_s8;
+	case DT_UINT16: return r->k->dequant_u16;
+	case DT_INT16: return r->k->dequant_s16;
+	default: return NULL;
+	}
+}
+
+static void dequant(const struct run *r, int64_t start, int len, float *y)
+{
+	const struct pair_quant *q = &r->spec->code;
+	size_t size = dtype_info(r->y.dtype)->bits / 8;
+	dequant_fn *fn = dequant_for(r);
+	struct piece p;
+
+	if (!fn) {
+		dequant_any(r, start, len, y);
+		return;
+	}
+	for (piece_start(&r->code, start, &p); piece_next(&r->code, len, &p); ) {
+		int32_t zp = zero_point(q, p.channel);
+
+		if (zp < -EXACT_INT || zp > EXACT_INT) {
+			dequant_any(r, start, len, y);
+			return;
+		}
+		fn((const char *)r->y.data + (size_t)(start + p.first) * size, p.n, zp,
+		   q->scale[p.channel], y + p.first);
+	}
+}
+
+/* The block as floats: in place when it is float32, else in buf. */
+static const float *floats(const struct tensor *t, int64_t start, int len, float *buf)
+{
+	if (t->dtype == DT_FLOAT)
+		return (const float *)t->data + start;
+	tensor_to_float(t, start, len, buf);
+	return buf;
+}
+
+static const float *operand_y(const struct run *r, int64_t start, int len, float *buf)
+{
+	if (r->spec->kind == PAIR_FLOAT)
+		return floats(&r->y, start, len, buf);
+	dequant(r, start, len, buf);
+	return buf;
+}
+
+/* ---- the statistics of a block ---- */
+
+static void merge_range(struct pair_sums *s, const struct block_range *b, bool has_y)
+{
+	/* + 0 turns -0 into 0: which of the two a minimum finds depends on the order */
+	s->min_x = fmin(s->min_x, b->min_x) + 0.0;
+	s->max_x = fmax(s->max_x, b->max_x) + 0.0;
+	if (!has_y)
+		return;
+	s->min_y = fmin(s->min_y, b->min_y) + 0.0;
+	s->max_y = fmax(s->max_y, b->max_y) + 0.0;
+}
+
+/* Where the block's largest error is; only called when it is a new maximum. */
+static void locate(struct pair_sums *s, int64_t start, const float *x, const float *y, double max)
+{
+	int i = 0;
+
+	while (fabs((double)x[i] - y[i]) != max)
+		i++;
+	s->max_abs_e = max;
+	s->max_index = start + i;
+}
+
+static void local_finish(struct run *r, struct local_lanes *l, const struct local_quant *q)
+{
+	double round = lanes_total(l->round), clip = lanes_total(l->clip);
+
+	r->out->sum_e2_round += round;
+	r->out->sum_e2_clip += clip;
+	r->out->sum_e2_steps += (round + clip) / ((double)q->scale * q->scale);
+	r->out->n_clipped += l->n_clipped;
+}
+
+/* Bitmap for the kernel, or NULL once nothing new can come. */
+static uint64_t *unseen(const struct run *r)
+{
+	return r->codes_all && pair_codes_used(r->codes) < r->codes_all ? r->codes->seen : NULL;
+}
+
+static void block_local(struct run *r, int64_t start, const float *x, int len)
+{
+	struct piece p;
+
+	if (r->local.count == 1) {
+		r->lanes.seen = unseen(r);
+		r->k->local(x, len, &r->quant, &r->lanes);
+		r->out->n_local += len;
+		return;
+	}
+	for (piece_start(&r->local, start, &p); piece_next(&r->local, len, &p); ) {
+		struct local_lanes l = { .seen = unseen(r) };
+		struct local_quant q;
+
+		if (!local_quant(&r->spec->local, p.channel, &q))
+			continue;
+		r->k->local(x + p.first, p.n, &q, &l);
+		r->out->n_local += p.n;
+		local_finish(r, &l, &q);
+	}
+}
+
+static void block_chan(struct run *r, int64_t start, const float *x, const float *y, int len)
+{
+	int64_t c, count = r->chan.count;
+	struct piece p;
+	int i, n;
+
+	if (r->chan.inner == 1) {
+		for (i = 0, c = start % count; i < len; i += n, c = 0) {
+			n = count - c < len - i ? (int)(count - c) : len - i;
+			r->k->chan_last(x + i, y + i, n, r->chan_x2 + c, r->chan_e2 + c);
+		}
+		return;
+	}
+	for (piece_start(&r->chan, start, &p); piece_next(&r->chan, len, &p); )
+		r->k->chan(x + p.first, y + p.first, p.n, r->chan_x2 + p.channel,
+			   r->chan_e2 + p.channel);
+}
+
+/* keep NULL: every element is counted. */
+static __attribute__((noinline)) void block_pre(struct run *r, int64_t start, int len,
+						const double *y, const bool *keep)
+{
+	double pre[PAIR_BLOCK], lo = r->spec->lo, hi = r->spec->hi;
+	int i, k;
+
+	tensor_to_double(&r->pre, start, len, pre);
+	for (i = 0; i < len; i++) {
+		double p = pre[i] < lo ? lo : pre[i] > hi ? hi : pre[i], e = p - y[i];
+
+		if (keep && !keep[i])
+			continue;
+		if (!isfinite(p)) {
+			r->out->nonfinite_pre++;
+			continue;
+		}
+		k = i & (PAIR_LANES - 1);
+		r->out->n_pre++;
+		r->pre_sums.x2[k] += p * p;
+		r->pre_sums.e2[k] += e * e;
+	}
+}
+
+/* p against y is a pair like x against y. */
+static __attribute__((noinline)) void block_pre_floats(struct run *r, int64_t start, int len,
+						       const float *y)
+{
+	struct block_range unused;
+	double wide[PAIR_BLOCK];
+	float pre[PAIR_BLOCK];
+	int i;
+
+	if (r->pre.dtype != DT_DOUBLE) {
+		const float *p = floats(&r->pre, start, len, pre);
+
+		r->k->clamp(p, len, r->spec->lo, r->spec->hi, pre);
+		if (r->k->sums(pre, y, len, &r->pre_sums, &unused)) {
+			r->out->n_pre += len;
+			return;
+		}
+	}
+	for (i = 0; i < len; i++)
+		wide[i] = y[i];
+	block_pre(r, start, len, wide, NULL);
+}
+
+/* ---- the element-wise path ---- */
+
+static void exact_local(struct run *r, int64_t start, const double *x, int len, const bool *keep)
+{
+	struct piece p;
+	int i;
+
+	for (piece_start(&r->local, start, &p); piece_next(&r->local, len, &p); ) {
+		struct local_lanes one = { .seen = unseen(r) }, *l = &one;
+		struct local_quant q;
+		bool per_tensor = r->local.count == 1;
+
+		if (!local_quant(&r->spec->local, p.channel, &q))
+			continue;
+		if (per_tensor) {
+			r->lanes.seen = one.seen;
+			l = &r->lanes;
+		}
+		for (i = 0; i < p.n; i++) {
+			double v = x[p.first + i];
+
+			if (!keep[p.first + i])
+				continue;
+			local_one(l, &q, i & (PAIR_LANES - 1), (float)v, v);
+			r->out->n_local++;
+		}
+		if (!per_tensor)
+			local_finish(r, l, &q);
+	}
+}
+
+static void exact_chan(struct run *r, int64_t start, const double *x, const double *y, int len,
+		       const bool *keep)
+{
+	struct piece p;
+	int i;
+
+	for (piece_start(&r->chan, start, &p); piece_next(&r->chan, len, &p); ) {
+		double x2[PAIR_LANES] = { 0 }, e2[PAIR_LANES] = { 0 };
+
+		for (i = 0; i < p.n; i++) {
+			double v = x[p.first + i], e = v - y[p.first + i];
+
+			if (!keep[p.first + i])
+				continue;
+			x2[i & (PAIR_LANES - 1)] += v * v;
+			e2[i & (PAIR_LANES - 1)] += e * e;
+		}
+		r->chan_x2[p.channel] += lanes_total(x2);
+		r->chan_e2[p.channel] += lanes_total(e2);
+	}
+}
+
+static void exact_sum(struct run *r, int64_t index, int k, double x, double y)
+{
+	struct pair_sums *s = r->out;
+	double e = x - y;
+
+	s->n++;
+	r->sums.x2[k] += x * x;
+	s->min_x = fmin(s->min_x, x) + 0.0;
+	s->max_x = fmax(s->max_x, x) + 0.0;
+	if (!r->has_y)
+		return;
+	r->sums.y2[k] += y * y;
+	r->sums.e2[k] += e * e;
+	r->sums.ae[k] += fabs(e);
+	s->min_y = fmin(s->min_y, y) + 0.0;
+	s->max_y = fmax(s->max_y, y) + 0.0;
+	if (fabs(e) > s->max_abs_e) {
+		s->max_abs_e = fabs(e);
+		s->max_index = index;
+	}
+}
+
+static void exact_hist(struct run *r, const double *x, int len, const bool *keep)
+{
+	int i;
+
+	if (!r->bin.hist)
+		return;
+	binner_finish(&r->bin);
+	for (i = 0; i < len; i++) {
+		if (keep[i])
+			hist_add(r->bin.hist, x + i, 1);
+	}
+	binner_init(&r->bin, r->bin.hist, r->k, r->x.n);
+}
+
+/* yf: y as floats when it is not of type double. */
+static __attribute__((noinline)) void block_exact(struct run *r, int64_t start, int len,
+						  const float *yf)
+{
+	double x[PAIR_BLOCK], y[PAIR_BLOCK];
+	bool keep[PAIR_BLOCK];
+	int i;
+
+	tensor_to_double(&r->x, start, len, x);
+	if (r->has_y && !yf)
+		tensor_to_double(&r->y, start, len, y);
+	for (i = 0; i < len; i++) {
+		if (!r->has_y)
+			y[i] = 0;
+		else if (yf)
+			y[i] = yf[i];
+		keep[i] = isfinite(x[i]) && isfinite(y[i]);
+		r->out->nonfinite_x += !isfinite(x[i]);
+		r->out->nonfinite_y += !isfinite(y[i]);
+		if (keep[i])
+			exact_sum(r, start + i, i & (PAIR_LANES - 1), x[i], y[i]);
+	}
+	if (r->local_on)
+		exact_local(r, start, x, len, keep);
+	exact_hist(r, x, len, keep);
+	if (r->chan_x2)
+		exact_chan(r, start, x, y, len, keep);
+	if (r->has_pre)
+		block_pre(r, start, len, y, keep);
+}
+
+/* ---- the pass ---- */
+
+static void block(struct run *r, int64_t start, int len)
+{
+	float xbuf[PAIR_BLOCK], ybuf[PAIR_BLOCK];
+	const float *x, *y = NULL;
+	struct block_range range;
+	bool finite;
+
+	if (r->has_y && r->y.dtype != DT_DOUBLE)
+		y = operand_y(r, start, len, ybuf);
+	if (r->wide) {
+		block_exact(r, start, len, y);
+		return;
+	}
+	x = floats(&r->x, start, len, xbuf);
+	finite = y ? r->k->sums(x, y, len, &r->sums, &range)
+		   : r->k->sums_x(x, len, &r->sums, &range);
+	if (!finite) {
+		block_exact(r, start, len, y);
+		return;
+	}
+	r->out->n += len;
+	merge_range(r->out, &range, r->has_y);
+	if (y && range.max_e > r->out->max_abs_e)
+		locate(r->out, start, x, y, range.max_e);
+	if (r->local_on)
+		block_local(r, start, x, len);
+	binner_block(&r->bin, x, len, range.min_x, range.max_x);
+	if (r->chan_x2)
+		block_chan(r, start, x, y, len);
+	if (r->has_pre)
+		block_pre_floats(r, start, len, y);
+}
+
+static void note_quantizers(const struct run *r)
+{
+	const struct pair_quant *q = &r->spec->local;
+	struct pair_sums *s = r->out;
+	struct local_quant l;
+	int64_t c;
+
+	for (c = 0; c < q->count; c++) {
+		int32_t zp = zero_point(q, c);
+
+		if (!local_quant(q, c, &l))
+			continue;
+		s->scale_min = fmin(s->scale_min, l.scale);
+		s->scale_max = fmax(s->scale_max, l.scale);
+		s->zp_min = zp < s->zp_min ? zp : s->zp_min;
+		s->zp_max = zp > s->zp_max ? zp : s->zp_max;
+	}
+}
+
+static void finish(struct run *r)
+{
+	struct pair_sums *s = r->out;
+
+	binner_finish(&r->bin);
+	s->sum_x2 += lanes_total(r->sums.x2);
+	s->sum_y2 += lanes_total(r->sums.y2);
+	s->sum_e2 += lanes_total(r->sums.e2);
+	s->sum_abs_e += lanes_total(r->sums.ae);
+	s->sum_p2 += lanes_total(r->pre_sums.x2);
+	s->sum_pe2 += lanes_total(r->pre_sums.e2);
+	if (r->local_on && r->local.count == 1)
+		local_finish(r, &r->lanes, &r->quant);
+}
+
+bool pair_accumulate(const struct pair_spec *spec, const struct pair_input *in,
+		     struct pair_sums *sums, struct hist *hist, struct pair_codes *codes,
+		     double *chan_x2, double *chan_e2)
+{
+	int64_t start, range = (int64_t)spec->local.qmax - spec->local.qmin + 1;
+	struct run r;
+
+	memset(&r, 0, offsetof(struct run, bin));
+	r.out = sums;
+	r.k = kernels_for(spec->level);
+	r.chan_x2 = chan_x2;
+	r.chan_e2 = chan_e2;
+	r.codes = codes;
+	if (!chan_x2 != !chan_e2 || !prepare(&r, spec, in))
+		return false;
+	if (r.x.n == 0)
+		return true;
+	if (r.local_on && r.local.count == 1)
+		r.local_on = local_quant(&spec->local, 0, &r.quant);
+	if (r.local_on)
+		note_quantizers(&r);
+	r.codes_all = codes && r.local_on && range > 0 && range <= 256 ? range : 0;
+	binner_init(&r.bin, hist, r.k, r.x.n);
+	for (start = 0; start < r.x.n; start += PAIR_BLOCK)
+		block(&r, start, r.x.n - start < PAIR_BLOCK ? (int)(r.x.n - start) : PAIR_BLOCK);
+	finish(&r);
+	return true;
+}
+
+/* ---- sums of sums ---- */
+
+void pair_sums_init(struct pair_sums *s)
+{
+	*s = (struct pair_sums){
+		.max_index = -1,
+		.min_x = INFINITY, .max_x = -INFINITY, .min_y = INFINITY, .max_y = -INFINITY,
+		.scale_min = INFINITY, .scale_max = -INFINITY,
+		.zp_min = INT32_MAX, .zp_max = INT32_MIN,
+	};
+}
+
+void pair_sums_add(struct pair_sums *dst, const struct pair_sums *src)
+{
+	dst->n += src->n;
+	dst->nonfinite_x += src->nonfinite_x;
+	dst->nonfinite_y += src->nonfinite_y;
+	dst->sum_x2 += src->sum_x2;
+	dst->sum_y2 += src->sum_y2;
+	dst->sum_e2 += src->sum_e2;
+	dst->sum_abs_e += src->sum_abs_e;
+	if (src->max_abs_e > dst->max_abs_e) {
+		dst->max_abs_e = src->max_abs_e;
+		dst->max_index = src->max_index;
+	}
+	dst->min_x = fmin(dst->min_x, src->min_x);
+	dst->max_x = fmax(dst->max_x, src->max_x);
+	dst->min_y = fmin(dst->min_y, src->min_y);
+	dst->max_y = fmax(dst->max_y, src->max_y);
+	dst->n_local += src->n_local;
+	dst->n_clipped += src->n_clipped;
+	dst->sum_e2_round += src->sum_e2_round;
+	dst->sum_e2_clip += src->sum_e2_clip;
+	dst->sum_e2_steps += src->sum_e2_steps;
+	dst->scale_min = fmin(dst->scale_min, src->scale_min);
+	dst->scale_max = fmax(dst->scale_max, src->scale_max);
+	dst->zp_min = src->zp_min < dst->zp_min ? src->zp_min : dst->zp_min;
+	dst->zp_max = src->zp_max > dst->zp_max ? src->zp_max : dst->zp_max;
+	dst->n_pre += src->n_pre;
+	dst->nonfinite_pre += src->nonfinite_pre;
+	dst->sum_p2 += src->sum_p2;
+	dst->sum_pe2 += src->sum_pe2;
+}
+
+void pair_codes_merge(struct pair_codes *dst, const struct pair_codes *src)
+{
+	int i;
+
+	for (i = 0; i < 4; i++)
+		dst->seen[i] |= src->seen[i];
+}
+
+int pair_codes_used(const struct pair_codes *c)
+{
+	return __builtin_popcountll(c->seen[0]) + __builtin_popcountll(c->seen[1]) +
+	       __builtin_popcountll(c->seen[2]) + __builtin_popcountll(c->seen[3]);
+}
+
+double pair_sum_xy(const struct pair_sums *s)
+{
+	return (s->sum_x2 + s->sum_y2 - s->sum_e2) / 2;
+}
