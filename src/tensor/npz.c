@@ -1,7 +1,6 @@
 /* .npz archives by libzip: a directory of members, and rows of one of them. */
 #include "tensor/npz.h"
 
-#include <assert.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -310,7 +309,9 @@ int npz_read_rows(struct npz *z, long i, int64_t first, int64_t count, struct te
 	*out = (struct tensor){ 0 };
 	rc = open_member(z, m, &f, &h, err);
 	rows = !rc && h.rank ? h.dims[0] : 1;
-	assert(rc || (first >= 0 && count >= 0 && first + count <= rows));
+	if (!rc && (first < 0 || count < 0 || first > rows || count > rows - first))
+		rc = err_set(err, QD_EINPUT, "%s: has %lld rows, row %lld is wanted", m->label,
+			     (long long)rows, (long long)(first + count));
 	if (!rc)
 		rc = h.fortran ? read_fortran(f, m, &h, &whole, err)
 			       : read_plain(f, m, &h, first, count, out, err);
