@@ -35,43 +35,49 @@ bool data_fits(const struct data_input *in, const struct tensor *t)
 {
 	int64_t rows = fixed_rows(in);
 
-	return t->dtype == in->dtype && inner_dims_fit(in, t->rank, t->dims) && (!rows || t->dims[0] == rows);
+	return t->dtype == in->dtype && inner_dims_fit(in, t->rank, t->dims) &&
+		(!rows || t->dims[0] == rows);
 }
 
 /* --- messages ---------------------------------------------------------------- */
 
-static int wrong_type(const struct data_source *src, const char *path, const struct data_input *in, int seen,
-		      struct qd_err *err)
+static int wrong_type(const struct data_source *src, const char *path, const struct data_input *in,
+		      int seen, struct qd_err *err)
 {
+	static const char no_numpy[] =
+		", which numpy cannot hold: use ONNX test data (FOLDER/input_0.pb)";
 	const struct dtype_info *want = dtype_info(in->dtype), *have = dtype_info(seen);
 
 	if (want->npy)
-		return err_set(err, QD_EINPUT, "%s: input '%s' is %s, %s is wanted: save it as arr.astype('%c%s')",
-			       path, in->name, have->name, want->name, want->bits > 8 ? '<' : '|', want->npy);
-	return err_set(err, QD_EINPUT, "%s: input '%s' is %s, %s is wanted%s", path, in->name, have->name, want->name,
-		       src->kind->numpy ? ", which numpy cannot hold: use ONNX test data (FOLDER/input_0.pb)" : "");
+		return err_set(err, QD_EINPUT, "%s: input '%s' is %s, %s is wanted: save it as "
+			       "arr.astype('%c%s')", path, in->name, have->name, want->name,
+			       want->bits > 8 ? '<' : '|', want->npy);
+	return err_set(err, QD_EINPUT, "%s: input '%s' is %s, %s is wanted%s", path, in->name,
+		       have->name, want->name, src->kind->numpy ? no_numpy : "");
 }
 
-static int wrong_shape(const char *path, const struct data_input *in, const struct data_head *h, struct qd_err *err)
+static int wrong_shape(const char *path, const struct data_input *in, const struct data_head *h,
+		       struct qd_err *err)
 {
 	char seen[256], want[256];
 
-	return err_set(err, QD_EINPUT, "%s: input '%s' has shape %s, %s is wanted%s", path, in->name,
-		       tensor_shape_text(h->rank, h->dims, seen, sizeof(seen)),
+	return err_set(err, QD_EINPUT, "%s: input '%s' has shape %s, %s is wanted%s", path,
+		       in->name, tensor_shape_text(h->rank, h->dims, seen, sizeof(seen)),
 		       tensor_shape_text(in->rank, in->dims, want, sizeof(want)),
 		       h->rank + 1 == in->rank ? " (arr[None] adds the first dimension)" : "");
 }
 
-static int wrong_rows(const char *path, const struct data_input *in, int64_t rows, struct qd_err *err)
+static int wrong_rows(const char *path, const struct data_input *in, int64_t rows,
+		      struct qd_err *err)
 {
 	int64_t b = fixed_rows(in);
 
 	if (!rows)
-		return err_set(err, QD_EINPUT, "%s: input '%s' has no rows, at least %lld are wanted", path, in->name,
-			       (long long)(b ? b : 1));
-	return err_set(err, QD_EINPUT, "%s: input '%s' has %lld rows, a multiple of %lld is wanted (the first "
-		       "dimension of the model's input): drop or add rows", path, in->name, (long long)rows,
-		       (long long)b);
+		return err_set(err, QD_EINPUT, "%s: input '%s' has no rows, at least %lld are "
+			       "wanted", path, in->name, (long long)(b ? b : 1));
+	return err_set(err, QD_EINPUT, "%s: input '%s' has %lld rows, a multiple of %lld is wanted "
+		       "(the first dimension of the model's input): drop or add rows", path,
+		       in->name, (long long)rows, (long long)b);
 }
 
 /* --- one input ---------------------------------------------------------------- */
@@ -90,12 +96,13 @@ static int samples_in(struct data_source *src, const char *path, const struct da
 	*k = b ? rows / b : batch ? rows / batch + (rows % batch != 0) : 1;
 	if (!b && !batch && rows > MANY_ROWS && !src->told_rows) {
 		src->told_rows = true;
-		log_add(LOG_WARN, "%s: input '%s' has %lld rows, which run as one sample; --batch N runs N at a time",
-			path, in->name, (long long)rows);
+		log_add(LOG_WARN, "%s: input '%s' has %lld rows, which run as one sample; --batch "
+			"N runs N at a time", path, in->name, (long long)rows);
 	}
 	if (*k > 1 && dtype_info(h->dtype)->bits < 8)
-		return err_set(err, QD_EINPUT, "%s: input '%s' holds %lld samples of %s; one a file is wanted", path,
-			       in->name, (long long)*k, dtype_info(h->dtype)->name);
+		return err_set(err, QD_EINPUT, "%s: input '%s' holds %lld samples of %s; one a "
+			       "file is wanted", path, in->name, (long long)*k,
+			       dtype_info(h->dtype)->name);
 	return 0;
 }
 
@@ -111,15 +118,16 @@ static int check_input(struct data_source *src, const char *path, const struct d
 
 /* --- an entry ------------------------------------------------------------------ */
 
-static int disagree(const char *path, const struct data_input *a, int64_t na, const struct data_input *b, int64_t nb,
-		    const char *of, struct qd_err *err)
+static int disagree(const char *path, const struct data_input *a, int64_t na,
+		    const struct data_input *b, int64_t nb, const char *of, struct qd_err *err)
 {
-	return err_set(err, QD_EINPUT, "%s: input '%s' holds %lld %s and '%s' %lld, the same number is wanted", path,
-		       a->name, (long long)na, of, b->name, (long long)nb);
+	return err_set(err, QD_EINPUT, "%s: input '%s' holds %lld %s and '%s' %lld, the same "
+		       "number is wanted", path, a->name, (long long)na, of, b->name,
+		       (long long)nb);
 }
 
-static int check_all(struct data_source *src, const char *path, const struct data_head *heads, int64_t *samples,
-		     struct qd_err *err)
+static int check_all(struct data_source *src, const char *path, const struct data_head *heads,
+		     int64_t *samples, struct qd_err *err)
 {
 	int i, of = -1, split = -1, rc;
 	int64_t k = 0;
@@ -142,15 +150,15 @@ static int check_all(struct data_source *src, const char *path, const struct dat
 		if (!src->opt.batch || fixed_rows(in))
 			continue;
 		if (split >= 0 && heads[i].dims[0] != heads[split].dims[0])
-			return disagree(path, &src->inputs[split], heads[split].dims[0], in, heads[i].dims[0], "rows",
-					err);
+			return disagree(path, &src->inputs[split], heads[split].dims[0], in,
+					heads[i].dims[0], "rows", err);
 		split = i;
 	}
 	return 0;
 }
 
-int data_check(struct data_source *src, int64_t entry, const struct data_head *heads, int64_t *samples,
-	       struct qd_err *err)
+int data_check(struct data_source *src, int64_t entry, const struct data_head *heads,
+	       int64_t *samples, struct qd_err *err)
 {
 	char *path = fs_join(src->dir, src->entries[entry].name);
 	int rc;
@@ -177,8 +185,9 @@ int data_check_batch(const struct data_source *src, struct qd_err *err)
 	}
 	if (!fixed)
 		return 0;
-	return err_set(err, QD_EUSAGE, "--batch %lld: the first dimension of the model's input '%s' is fixed to %lld; "
-		       "leave --batch out", (long long)src->opt.batch, fixed->name, (long long)fixed->dims[0]);
+	return err_set(err, QD_EUSAGE, "--batch %lld: the first dimension of the model's input "
+		       "'%s' is fixed to %lld; leave --batch out", (long long)src->opt.batch,
+		       fixed->name, (long long)fixed->dims[0]);
 }
 
 struct data_rows data_rows_of(const struct data_source *src, int input, int64_t j)

@@ -23,7 +23,8 @@ char *data_path(const struct data_source *src, int64_t entry, int input)
 	return mem_printf("%s%s%s", src->dir, slash, name);
 }
 
-int data_add_file(struct data_source *src, int64_t entry, int input, struct fs_stamp stamp, struct qd_err *err)
+int data_add_file(struct data_source *src, int64_t entry, int input, struct fs_stamp stamp,
+		  struct qd_err *err)
 {
 	if (!mem_grow(&src->files, &src->files_cap, src->n_files + 1, sizeof(*src->files)))
 		return err_oom(err, "listing the data files");
@@ -54,7 +55,8 @@ static bool clip(struct data_rows *r, int rank, const int64_t *dims)
 
 static int fewer_rows(const char *path, struct qd_err *err)
 {
-	return err_set(err, QD_EINPUT, "%s: has fewer rows than when it was checked; run again", path);
+	return err_set(err, QD_EINPUT, "%s: has fewer rows than when it was checked; run again",
+		       path);
 }
 
 /* --- .npy ------------------------------------------------------------------ */
@@ -83,14 +85,15 @@ static int npy_several(const struct data_source *src, struct qd_err *err)
 
 	for (i = 0; i < src->n_inputs && i < 8; i++)
 		str_addf(&call, "%s'%s': …", i ? ", " : "", src->inputs[i].name);
-	rc = err_set(err, QD_EINPUT, "%s: holds .npy files, which are for models with one input; this one has "
-		     "%d: save each sample as numpy.savez(file, **{%s%s})", src->dir, src->n_inputs,
-		     call.p ? call.p : "", src->n_inputs > 8 ? ", …" : "");
+	rc = err_set(err, QD_EINPUT, "%s: holds .npy files, which are for models with one input; "
+		     "this one has %d: save each sample as numpy.savez(file, **{%s%s})", src->dir,
+		     src->n_inputs, call.p ? call.p : "", src->n_inputs > 8 ? ", …" : "");
 	str_release(&call);
 	return rc;
 }
 
-static int npy_peek(struct data_source *src, int64_t entry, struct data_head *heads, struct qd_err *err)
+static int npy_peek(struct data_source *src, int64_t entry, struct data_head *heads,
+		    struct qd_err *err)
 {
 	int input = npy_input(src), fd = -1, rc;
 	struct npy_header h;
@@ -160,10 +163,10 @@ static int npz_missing(const struct npz *z, const char *path, const char *name, 
 		if (i < 8)
 			str_addf(&keys, "%s'%s'", i ? ", " : "", npz_name(z, i));
 	}
-	rc = err_set(err, QD_EINPUT, "%s: has no array for input '%s', it holds %s%s%s%s%s: save it as "
-		     "numpy.savez(file, **{'%s': …})", path, name, keys.len ? keys.p : "none",
-		     npz_count(z) > 8 ? ", …" : "", near ? " ('" : "", near ? near : "",
-		     near ? "' is the nearest)" : "", name);
+	rc = err_set(err, QD_EINPUT, "%s: has no array for input '%s', it holds %s%s%s%s%s: save "
+		     "it as numpy.savez(file, **{'%s': …})", path, name,
+		     keys.len ? keys.p : "none", npz_count(z) > 8 ? ", …" : "",
+		     near ? " ('" : "", near ? near : "", near ? "' is the nearest)" : "", name);
 	str_release(&keys);
 	return rc;
 }
@@ -177,14 +180,15 @@ static void npz_other_keys(struct data_source *src, const struct npz *z, const c
 		for (k = 0; k < src->n_inputs && strcmp(src->inputs[k].name, npz_name(z, i)); k++)
 			;
 		if (k == src->n_inputs) {
-			log_add(LOG_INFO, "%s: '%s' and others like it are ignored: no inputs of the model", path,
-				npz_name(z, i));
+			log_add(LOG_INFO, "%s: '%s' and others like it are ignored: no inputs of "
+				"the model", path, npz_name(z, i));
 			src->told_keys = true;
 		}
 	}
 }
 
-static int npz_peek(struct data_source *src, int64_t entry, struct data_head *heads, struct qd_err *err)
+static int npz_peek(struct data_source *src, int64_t entry, struct data_head *heads,
+		    struct qd_err *err)
 {
 	char *path = data_path(src, entry, 0);
 	struct npz *z = NULL;
@@ -214,8 +218,8 @@ static int npz_peek(struct data_source *src, int64_t entry, struct data_head *he
 	return rc;
 }
 
-static int npz_read_input(struct npz *z, long member, const char *path, struct data_rows r, struct tensor *out,
-			  struct qd_err *err)
+static int npz_read_input(struct npz *z, long member, const char *path, struct data_rows r,
+			  struct tensor *out, struct qd_err *err)
 {
 	struct npy_header h;
 	int rc = npz_header(z, member, &h, err);
@@ -225,8 +229,8 @@ static int npz_read_input(struct npz *z, long member, const char *path, struct d
 	return rc ? rc : npz_read_rows(z, member, r.first, r.count, out, err);
 }
 
-static int npz_read_entry(const struct data_source *src, int64_t entry, const struct data_rows *rows,
-			  struct tensor *tensors, struct qd_err *err)
+static int npz_read_entry(const struct data_source *src, int64_t entry,
+			  const struct data_rows *rows, struct tensor *tensors, struct qd_err *err)
 {
 	char *path = data_path(src, entry, 0);
 	struct npz *z = NULL;
@@ -267,8 +271,9 @@ static int pb_count(const struct data_source *src, int64_t entry, struct qd_err 
 		rc = err_errno(err, QD_EINPUT, "%s: cannot open the directory", path);
 	while (!rc && (e = readdir(d))) {
 		if (data_pb_index(e->d_name) >= src->n_inputs)
-			rc = err_set(err, QD_EINPUT, "%s/%s: the model has %d inputs, input_0.pb to input_%d.pb are "
-				     "wanted", path, e->d_name, src->n_inputs, src->n_inputs - 1);
+			rc = err_set(err, QD_EINPUT, "%s/%s: the model has %d inputs, input_0.pb "
+				     "to input_%d.pb are wanted", path, e->d_name, src->n_inputs,
+				     src->n_inputs - 1);
 	}
 	if (d)
 		closedir(d);
@@ -296,7 +301,8 @@ static int pb_peek_input(struct data_source *src, int64_t entry, int input, cons
 	return rc;
 }
 
-static int pb_peek(struct data_source *src, int64_t entry, struct data_head *heads, struct qd_err *err)
+static int pb_peek(struct data_source *src, int64_t entry, struct data_head *heads,
+		   struct qd_err *err)
 {
 	int i, rc = pb_count(src, entry, err);
 
@@ -313,7 +319,8 @@ static int pb_peek(struct data_source *src, int64_t entry, struct data_head *hea
 }
 
 /* Whole tensors, or their rows when asked. */
-static int pb_read_input(const char *path, struct data_rows r, struct tensor *out, struct qd_err *err)
+static int pb_read_input(const char *path, struct data_rows r, struct tensor *out,
+			 struct qd_err *err)
 {
 	struct tensor t, part;
 	struct fs_map map;
@@ -342,10 +349,10 @@ static int pb_read_input(const char *path, struct data_rows r, struct tensor *ou
 static int pb_read(const struct data_source *src, int64_t entry, const struct data_rows *rows,
 		   struct tensor *tensors, struct qd_err *err)
 {
-	int64_t f;
+	int64_t f, end = src->entries[entry + 1].first_file;
 	int rc = 0;
 
-	for (f = src->entries[entry].first_file; f < src->entries[entry + 1].first_file && !rc; f++) {
+	for (f = src->entries[entry].first_file; f < end && !rc; f++) {
 		int i = src->files[f].input;
 		char *path = data_path(src, entry, i);
 

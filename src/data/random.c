@@ -77,11 +77,12 @@ static bool can_fill(int dtype)
 {
 	const struct dtype_info *d = dtype_info(dtype);
 
-	return dtype_is_float_tensor(dtype) || dtype == DT_BOOL || (!d->is_float && d->bits >= 8 && d->bits <= 64 &&
-								     dtype != DT_COMPLEX64);
+	return dtype_is_float_tensor(dtype) || dtype == DT_BOOL ||
+		(!d->is_float && d->bits >= 8 && d->bits <= 64 && dtype != DT_COMPLEX64);
 }
 
-static void shape_of(const struct data_source *src, const struct data_input *in, int64_t dims[TENSOR_MAX_RANK])
+static void shape_of(const struct data_source *src, const struct data_input *in,
+		     int64_t dims[TENSOR_MAX_RANK])
 {
 	int i;
 
@@ -108,19 +109,22 @@ static int check_random(const struct data_source *src, struct qd_err *err)
 		if (in->optional)
 			continue;
 		if (in->rank < 0 || in->rank > TENSOR_MAX_RANK)
-			return err_set(err, QD_EINPUT, "input '%s' has no usable shape in the model, random values need "
-				       "one: give data with --data", in->name);
+			return err_set(err, QD_EINPUT, "input '%s' has no usable shape in the "
+				       "model, random values need one: give data with --data",
+				       in->name);
 		shape_of(src, in, dims);
 		if (!can_fill(in->dtype) || !tensor_shape(&t, in->dtype, in->rank, dims))
-			return err_set(err, QD_EINPUT, "input '%s' is %s %s, which cannot be made up: give data with "
-				       "--data", in->name, dtype_info(in->dtype)->name,
+			return err_set(err, QD_EINPUT, "input '%s' is %s %s, which cannot be made "
+				       "up: give data with --data", in->name,
+				       dtype_info(in->dtype)->name,
 				       tensor_shape_text(in->rank, in->dims, shape, sizeof(shape)));
 	}
 	return 0;
 }
 
-int data_open_random(const struct data_input *inputs, int n_inputs, int64_t count, uint64_t seed, int64_t dim,
-		     const struct data_options *opt, struct data_source **out, struct qd_err *err)
+int data_open_random(const struct data_input *inputs, int n_inputs, int64_t count, uint64_t seed,
+		     int64_t dim, const struct data_options *opt, struct data_source **out,
+		     struct qd_err *err)
 {
 	struct data_source *src = NULL;
 	int rc = data_new(inputs, n_inputs, opt, &src, err);
@@ -132,7 +136,8 @@ int data_open_random(const struct data_input *inputs, int n_inputs, int64_t coun
 	src->seed = seed;
 	src->dim = dim > 0 ? dim : DEFAULT_DIM;
 	rc = count > 0 ? check_random(src, err)
-		       : err_set(err, QD_EUSAGE, "--random %lld: at least 1 sample is wanted", (long long)count);
+		       : err_set(err, QD_EUSAGE, "--random %lld: at least 1 sample is wanted",
+				 (long long)count);
 	if (!rc)
 		rc = data_check_batch(src, err);
 	if (rc) {
@@ -143,7 +148,8 @@ int data_open_random(const struct data_input *inputs, int n_inputs, int64_t coun
 	return 0;
 }
 
-int data_random_read(const struct data_source *src, int64_t i, struct tensor *tensors, struct qd_err *err)
+int data_random_read(const struct data_source *src, int64_t i, struct tensor *tensors,
+		     struct qd_err *err)
 {
 	int64_t dims[TENSOR_MAX_RANK];
 	int k;

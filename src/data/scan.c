@@ -13,7 +13,8 @@
 
 enum { NPZ, NPY, PB, KINDS };
 
-static const struct data_kind *const kinds[KINDS] = { &data_kind_npz, &data_kind_npy, &data_kind_pb };
+static const struct data_kind *const kinds[KINDS] = { &data_kind_npz, &data_kind_npy,
+						      &data_kind_pb };
 
 struct names {
 	char **names;
@@ -55,7 +56,8 @@ static int open_dir(const char *path, DIR **d, struct qd_err *err)
 	if (*d)
 		return 0;
 	if (errno == ENOTDIR)
-		return err_set(err, QD_EINPUT, "%s: is a file, a directory of samples is wanted", path);
+		return err_set(err, QD_EINPUT, "%s: is a file, a directory of samples is wanted",
+			       path);
 	return err_errno(err, QD_EINPUT, "%s: cannot open the directory", path);
 }
 
@@ -105,7 +107,8 @@ static int add_name(struct names *l, const char *name, struct qd_err *err)
 
 static bool is_folder(const struct dirent *e, const char *path)
 {
-	return e->d_type == DT_DIR || ((e->d_type == DT_UNKNOWN || e->d_type == DT_LNK) && fs_is_dir(path));
+	return e->d_type == DT_DIR || ((e->d_type == DT_UNKNOWN || e->d_type == DT_LNK) &&
+				       fs_is_dir(path));
 }
 
 static int add_entry(struct scan *s, const char *dir, const struct dirent *e, struct qd_err *err)
@@ -159,12 +162,12 @@ static int list(struct scan *s, const struct data_source *src, struct qd_err *er
 static int no_samples(const struct scan *s, const char *dir, struct qd_err *err)
 {
 	if (s->loose_pb[0])
-		return err_set(err, QD_EINPUT, "%s: holds %s itself; ONNX test data is one folder a sample: "
-			       "give the directory above it", dir, s->loose_pb);
+		return err_set(err, QD_EINPUT, "%s: holds %s itself; ONNX test data is one folder "
+			       "a sample: give the directory above it", dir, s->loose_pb);
 	if (s->others)
-		return err_set(err, QD_EINPUT, "%s: holds no samples, only %ld other files (%s); *.npz, *.npy or "
-			       "FOLDER/input_0.pb are wanted (--random N runs without data)", dir, s->others,
-			       s->other);
+		return err_set(err, QD_EINPUT, "%s: holds no samples, only %ld other files (%s); "
+			       "*.npz, *.npy or FOLDER/input_0.pb are wanted (--random N runs "
+			       "without data)", dir, s->others, s->other);
 	return err_set(err, QD_EINPUT, "%s: is empty; *.npz, *.npy or FOLDER/input_0.pb are wanted "
 		       "(--random N runs without data)", dir);
 }
@@ -178,10 +181,11 @@ static int choose(const struct scan *s, const char *dir, int *kind, struct qd_er
 		if (!s->found[k].n)
 			continue;
 		if (*kind >= 0)
-			return err_set(err, QD_EINPUT, "%s: holds %zu %s (%s) and %zu %s (%s), one kind is wanted: "
-				       "move the others to a directory of their own", dir, s->found[*kind].n,
-				       kinds[*kind]->what, s->found[*kind].names[0], s->found[k].n,
-				       kinds[k]->what, s->found[k].names[0]);
+			return err_set(err, QD_EINPUT, "%s: holds %zu %s (%s) and %zu %s (%s), one "
+				       "kind is wanted: move the others to a directory of their "
+				       "own", dir, s->found[*kind].n, kinds[*kind]->what,
+				       s->found[*kind].names[0], s->found[k].n, kinds[k]->what,
+				       s->found[k].names[0]);
 		*kind = k;
 	}
 	return *kind < 0 ? no_samples(s, dir, err) : 0;
@@ -221,7 +225,8 @@ int data_scan(struct data_source *src, struct qd_err *err)
 	if (!rc) {
 		src->kind = kinds[kind];
 		if (s.others)
-			log_add(LOG_INFO, "%s: %ld other files ignored (%s)", src->dir, s.others, s.other);
+			log_add(LOG_INFO, "%s: %ld other files ignored (%s)", src->dir, s.others,
+				s.other);
 	}
 	for (k = 0; k < KINDS; k++) {
 		while (s.found[k].n)

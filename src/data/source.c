@@ -43,14 +43,15 @@ static bool copy_inputs(struct data_source *src, const struct data_input *inputs
 	return src->inputs != NULL;
 }
 
-int data_new(const struct data_input *inputs, int n, const struct data_options *opt, struct data_source **out,
-	     struct qd_err *err)
+int data_new(const struct data_input *inputs, int n, const struct data_options *opt,
+	     struct data_source **out, struct qd_err *err)
 {
 	struct data_source *src;
 
 	*out = NULL;
 	if (n <= 0)
-		return err_set(err, QD_EINPUT, "the model has no inputs, there is nothing to give data to");
+		return err_set(err, QD_EINPUT, "the model has no inputs, there is nothing to give "
+			       "data to");
 	src = mem_zalloc(sizeof(*src));
 	if (!src)
 		return err_oom(err, "opening the data");
@@ -107,8 +108,8 @@ static void cut_entries(struct data_source *src, int64_t n)
 	src->entries[n].name = NULL;
 }
 
-static int check_entry(struct data_source *src, int64_t e, struct data_head *heads, int64_t *samples,
-		       struct qd_err *err)
+static int check_entry(struct data_source *src, int64_t e, struct data_head *heads,
+		       int64_t *samples, struct qd_err *err)
 {
 	int i, rc;
 
@@ -137,7 +138,8 @@ static int check_entries(struct data_source *src, struct qd_err *err)
 		if (!rc)
 			src->count += k;
 		if (!rc && cancelled(src))
-			rc = err_set(err, QD_ECANCEL, "%s: interrupted while checking its files", src->dir);
+			rc = err_set(err, QD_ECANCEL, "%s: interrupted while checking its files",
+				     src->dir);
 	}
 	free(heads);
 	if (rc)
@@ -150,8 +152,8 @@ static int check_entries(struct data_source *src, struct qd_err *err)
 	return 0;
 }
 
-int data_open(const char *dir, const struct data_input *inputs, int n_inputs, const struct data_options *opt,
-	      struct data_source **out, struct qd_err *err)
+int data_open(const char *dir, const struct data_input *inputs, int n_inputs,
+	      const struct data_options *opt, struct data_source **out, struct qd_err *err)
 {
 	struct data_source *src = NULL;
 	int rc = data_new(inputs, n_inputs, opt, &src, err);
@@ -225,7 +227,8 @@ int64_t data_file_count(const struct data_source *src)
 	return src->kind ? (int64_t)src->n_files : 1;
 }
 
-char *data_stamp(const struct data_source *src, int64_t f, char *buf, size_t size, struct fs_stamp *stamp)
+char *data_stamp(const struct data_source *src, int64_t f, char *buf, size_t size,
+		 struct fs_stamp *stamp)
 {
 	const struct data_file *file;
 
@@ -258,10 +261,10 @@ static bool same(struct fs_stamp a, struct fs_stamp b)
 
 static int check_unchanged(const struct data_source *src, int64_t entry, struct qd_err *err)
 {
-	int64_t f;
+	int64_t f, end = src->entries[entry + 1].first_file;
 	int rc = 0;
 
-	for (f = src->entries[entry].first_file; f < src->entries[entry + 1].first_file && !rc; f++) {
+	for (f = src->entries[entry].first_file; f < end && !rc; f++) {
 		char *path = data_path(src, entry, src->files[f].input);
 		struct fs_stamp now;
 
@@ -273,8 +276,8 @@ static int check_unchanged(const struct data_source *src, int64_t entry, struct 
 	return rc;
 }
 
-static int hash_open_file(const struct data_source *src, int fd, const char *path, int64_t size, char hex[SHA_HEX],
-			  struct qd_err *err)
+static int hash_open_file(const struct data_source *src, int fd, const char *path, int64_t size,
+			  char hex[SHA_HEX], struct qd_err *err)
 {
 	enum { BLOCK = 1 << 18 };
 	unsigned char *buf = mem_alloc(BLOCK);
@@ -298,7 +301,8 @@ static int hash_open_file(const struct data_source *src, int fd, const char *pat
 	return rc;
 }
 
-static int hash_file(const struct data_source *src, int64_t f, char hex[SHA_HEX], struct qd_err *err)
+static int hash_file(const struct data_source *src, int64_t f, char hex[SHA_HEX],
+		     struct qd_err *err)
 {
 	const struct data_file *file = &src->files[f];
 	char *path = data_path(src, file->entry, file->input);
@@ -378,7 +382,8 @@ int data_hash(struct data_source *src, char hex[SHA_HEX], struct qd_err *err)
 
 /* Decode an entry whole into the cache. Under the lock: others that want it wait instead of doing
  * the same. */
-static int fill_cache(struct data_source *src, int64_t entry, struct data_rows *rows, struct qd_err *err)
+static int fill_cache(struct data_source *src, int64_t entry, struct data_rows *rows,
+		      struct qd_err *err)
 {
 	int i, rc;
 
@@ -398,7 +403,8 @@ static int fill_cache(struct data_source *src, int64_t entry, struct data_rows *
 	return rc;
 }
 
-static int copy_cached(const struct data_source *src, int64_t j, struct tensor *tensors, struct qd_err *err)
+static int copy_cached(const struct data_source *src, int64_t j, struct tensor *tensors,
+		       struct qd_err *err)
 {
 	int i;
 
@@ -412,8 +418,8 @@ static int copy_cached(const struct data_source *src, int64_t j, struct tensor *
 		if (!t->rank || r.count < 0)
 			r = (struct data_rows){ 0, have };
 		if (r.first >= have && have)
-			return err_set(err, QD_EINPUT, "input '%s' has fewer rows than when it was checked; run again",
-				       src->inputs[i].name);
+			return err_set(err, QD_EINPUT, "input '%s' has fewer rows than when it was "
+				       "checked; run again", src->inputs[i].name);
 		if (r.count > have - r.first)
 			r.count = have - r.first;
 		if (!tensor_rows(t, r.first, r.count, &tensors[i]))
@@ -422,7 +428,8 @@ static int copy_cached(const struct data_source *src, int64_t j, struct tensor *
 	return 0;
 }
 
-static int read_rows(struct data_source *src, int64_t entry, int64_t j, struct tensor *tensors, struct qd_err *err)
+static int read_rows(struct data_source *src, int64_t entry, int64_t j, struct tensor *tensors,
+		     struct qd_err *err)
 {
 	struct data_rows *rows = mem_array((size_t)src->n_inputs, sizeof(*rows));
 	int i, rc;
@@ -453,8 +460,9 @@ static int check_shapes(const struct data_source *src, int64_t entry, const stru
 	for (i = 0; i < src->n_inputs; i++) {
 		if (tensors[i].dtype == DT_UNDEFINED ? !src->inputs[i].optional
 						     : !data_fits(&src->inputs[i], &tensors[i]))
-			return err_set(err, QD_EINPUT, "%s/%s: input '%s' is not what it was when the file was checked; "
-				       "run again", src->dir, src->entries[entry].name, src->inputs[i].name);
+			return err_set(err, QD_EINPUT, "%s/%s: input '%s' is not what it was when "
+				       "the file was checked; run again", src->dir,
+				       src->entries[entry].name, src->inputs[i].name);
 	}
 	return 0;
 }
@@ -464,8 +472,8 @@ static const char *kind_of_nonfinite(double v)
 	return v != v ? "NaN" : v > 0 ? "Inf" : "-Inf";
 }
 
-static int check_finite(const struct data_source *src, int64_t entry, int64_t j, const struct tensor *tensors,
-			struct qd_err *err)
+static int check_finite(const struct data_source *src, int64_t entry, int64_t j,
+			const struct tensor *tensors, struct qd_err *err)
 {
 	int i;
 
@@ -478,9 +486,10 @@ static int check_finite(const struct data_source *src, int64_t entry, int64_t j,
 			continue;
 		if (t->rank && t->dims[0] && r.first)
 			before = t->n / t->dims[0] * r.first;
-		return err_set(err, QD_EINPUT, "%s/%s: input '%s' has %s at arr.flat[%lld], finite values are wanted "
-			       "(--skip-bad leaves such samples out, --allow-nonfinite runs them)", src->dir,
-			       src->entries[entry].name, src->inputs[i].name, kind_of_nonfinite(tensor_get(t, at)),
+		return err_set(err, QD_EINPUT, "%s/%s: input '%s' has %s at arr.flat[%lld], finite "
+			       "values are wanted (--skip-bad leaves such samples out, "
+			       "--allow-nonfinite runs them)", src->dir, src->entries[entry].name,
+			       src->inputs[i].name, kind_of_nonfinite(tensor_get(t, at)),
 			       (long long)(before + at));
 	}
 	return 0;
@@ -497,7 +506,8 @@ static int hash_entry(struct data_source *src, int64_t entry, struct qd_err *err
 	return rc;
 }
 
-static int read_entry(struct data_source *src, int64_t i, struct tensor *tensors, struct qd_err *err)
+static int read_entry(struct data_source *src, int64_t i, struct tensor *tensors,
+		      struct qd_err *err)
 {
 	int64_t e = entry_of(src, i), j = i - src->entries[e].first_sample;
 	struct qd_err why = { 0 };
@@ -529,7 +539,8 @@ int data_read(struct data_source *src, int64_t i, struct data_sample *out, struc
 	if (!out->tensors)
 		return err_oom(err, "reading a sample");
 	out->n = src->n_inputs;
-	rc = src->kind ? read_entry(src, i, out->tensors, err) : data_random_read(src, i, out->tensors, err);
+	rc = src->kind ? read_entry(src, i, out->tensors, err)
+		       : data_random_read(src, i, out->tensors, err);
 	if (rc)
 		data_sample_release(out);
 	return rc;

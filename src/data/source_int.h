@@ -39,7 +39,8 @@ struct data_kind {
 	const char *what;       /* ".npz files" */
 	bool numpy;
 	/* Heads of all inputs (zeroed before), and the entry's files by data_add_file(). */
-	int (*peek)(struct data_source *src, int64_t entry, struct data_head *heads, struct qd_err *err);
+	int (*peek)(struct data_source *src, int64_t entry, struct data_head *heads,
+		    struct qd_err *err);
 	/* Tensors of all present inputs (zeroed before; the caller releases them, also on
 	 * failure). */
 	int (*read)(const struct data_source *src, int64_t entry, const struct data_rows *rows,
@@ -83,8 +84,8 @@ extern const struct data_kind data_kind_npy, data_kind_npz, data_kind_pb;
 
 /* Path of a file of an entry; malloc'd, NULL when out of memory. */
 char *data_path(const struct data_source *src, int64_t entry, int input);
-QD_NODISCARD int data_add_file(struct data_source *src, int64_t entry, int input, struct fs_stamp stamp,
-			       struct qd_err *err);
+QD_NODISCARD int data_add_file(struct data_source *src, int64_t entry, int input,
+			       struct fs_stamp stamp, struct qd_err *err);
 
 /* --- check.c --------------------------------------------------------------- */
 
@@ -104,7 +105,8 @@ int64_t data_find_nonfinite(const struct tensor *t);
 
 QD_NODISCARD int data_random_read(const struct data_source *src, int64_t i, struct tensor *tensors,
 				  struct qd_err *err);
-QD_NODISCARD int data_random_hash(const struct data_source *src, char hex[SHA_HEX], struct qd_err *err);
+QD_NODISCARD int data_random_hash(const struct data_source *src, char hex[SHA_HEX],
+				  struct qd_err *err);
 
 /* --- source.c -------------------------------------------------------------- */
 

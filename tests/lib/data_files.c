@@ -55,7 +55,8 @@ void tdir_mkdir(const struct tdir *d, const char *name)
 	assert(!mkdir(tdir_path(d, name), 0700));
 }
 
-unsigned char *npy_text_bytes(int version, const char *dict, const void *data, size_t n, size_t *size)
+unsigned char *npy_text_bytes(int version, const char *dict, const void *data, size_t n,
+			      size_t *size)
 {
 	size_t prefix = version == 1 ? 10 : 12, len = strlen(dict) + 1;
 	unsigned char *p;
@@ -81,8 +82,8 @@ unsigned char *npy_text_bytes(int version, const char *dict, const void *data, s
 	return p;
 }
 
-unsigned char *npy_bytes(const char *descr, bool fortran, const char *shape, const void *data, size_t n,
-			 size_t *size)
+unsigned char *npy_bytes(const char *descr, bool fortran, const char *shape, const void *data,
+			 size_t n, size_t *size)
 {
 	char dict[300];
 
@@ -91,8 +92,8 @@ unsigned char *npy_bytes(const char *descr, bool fortran, const char *shape, con
 	return npy_text_bytes(1, dict, data, n, size);
 }
 
-void tdir_put_npy(const struct tdir *d, const char *name, const char *descr, bool fortran, const char *shape,
-		  const void *data, size_t n)
+void tdir_put_npy(const struct tdir *d, const char *name, const char *descr, bool fortran,
+		  const char *shape, const void *data, size_t n)
 {
 	size_t size;
 	unsigned char *p = npy_bytes(descr, fortran, shape, data, n, &size);
@@ -101,7 +102,8 @@ void tdir_put_npy(const struct tdir *d, const char *name, const char *descr, boo
 	free(p);
 }
 
-void tdir_put_zip(const struct tdir *d, const char *name, bool deflate, const struct tmember *m, size_t n)
+void tdir_put_zip(const struct tdir *d, const char *name, bool deflate, const struct tmember *m,
+		  size_t n)
 {
 	zip_t *z = zip_open(tdir_path(d, name), ZIP_CREATE | ZIP_TRUNCATE, NULL);
 	zip_int64_t k;
@@ -109,9 +111,11 @@ void tdir_put_zip(const struct tdir *d, const char *name, bool deflate, const st
 
 	assert(z);
 	for (i = 0; i < n; i++) {
-		k = zip_file_add(z, m[i].name, zip_source_buffer(z, m[i].data, m[i].n, 0), ZIP_FL_ENC_UTF_8);
+		k = zip_file_add(z, m[i].name, zip_source_buffer(z, m[i].data, m[i].n, 0),
+				 ZIP_FL_ENC_UTF_8);
 		assert(k >= 0);
-		assert(!zip_set_file_compression(z, (zip_uint64_t)k, deflate ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0));
+		assert(!zip_set_file_compression(z, (zip_uint64_t)k, deflate ? ZIP_CM_DEFLATE
+						 : ZIP_CM_STORE, 0));
 	}
 	assert(!zip_close(z));
 }

@@ -20,7 +20,8 @@
 #include "tensor/dtype.h"
 #include "tests/lib/data_files.h"
 
-static const int64_t any_rows_2[] = { -1, 2 }, one_row_2[] = { 1, 2 }, two_rows_2[] = { 2, 2 }, any[] = { -1 };
+static const int64_t any_rows_2[] = { -1, 2 }, one_row_2[] = { 1, 2 }, two_rows_2[] = { 2, 2 },
+any[] = { -1 };
 static const struct data_input x_any = { "x", DT_FLOAT, 2, any_rows_2, false };
 static const struct data_input x_one = { "x", DT_FLOAT, 2, one_row_2, false };
 static const struct data_input x_two = { "x", DT_FLOAT, 2, two_rows_2, false };
@@ -54,13 +55,14 @@ static void put_x(const char *name, int rows, float first)
 	tdir_put_npy(&dir, name, "<f4", false, shape, v, sizeof(float) * 2 * (size_t)rows);
 }
 
-static int open_with(const struct data_input *in, int n, struct data_options opt, struct data_source **src,
-		     struct qd_err *err)
+static int open_with(const struct data_input *in, int n, struct data_options opt,
+		     struct data_source **src, struct qd_err *err)
 {
 	return data_open(dir.path, in, n, &opt, src, err);
 }
 
-static void refuse(const struct data_input *in, int n, struct data_options opt, int code, const char *says)
+static void refuse(const struct data_input *in, int n, struct data_options opt, int code,
+		   const char *says)
 {
 	struct data_source *src;
 	struct qd_err err = { 0 };
@@ -91,7 +93,8 @@ static double first_value(struct data_source *src, int64_t i, int k, const char 
 
 	if (data_read(src, i, &s, &err))
 		fail_msg("%s", err.msg);
-	assert_string_equal(tensor_shape_text(s.tensors[k].rank, s.tensors[k].dims, buf, sizeof(buf)), shape);
+	assert_string_equal(tensor_shape_text(s.tensors[k].rank, s.tensors[k].dims, buf,
+					      sizeof(buf)), shape);
 	v = tensor_get(&s.tensors[k], 0);
 	data_sample_release(&s);
 	return v;
@@ -117,7 +120,7 @@ static bool logged(const char *text)
 	return false;
 }
 
-/* --- directories --------------------------------------------------------------- */
+/* --- directories ----------------------------------------------------------- */
 
 static void samples_come_in_natural_order_and_other_files_are_counted(void **state)
 {
@@ -152,15 +155,18 @@ static void unusable_directories_are_named(void **state)
 	refuse(&x_any, 1, (struct data_options){ 0 }, QD_EINPUT, "is empty");
 	tdir_put(&dir, "cat.png", "x", 1);
 	refuse(&x_any, 1, (struct data_options){ 0 }, QD_EINPUT, "only 1 other files (cat.png)");
-	assert_int_equal(data_open(tdir_path(&dir, "cat.png"), &x_any, 1, NULL, &src, &err), QD_EINPUT);
+	assert_int_equal(data_open(tdir_path(&dir, "cat.png"), &x_any, 1, NULL, &src, &err),
+			 QD_EINPUT);
 	assert_non_null(strstr(err.msg, "is a file, a directory of samples is wanted"));
-	assert_int_equal(data_open(tdir_path(&dir, "nowhere"), &x_any, 1, NULL, &src, &err), QD_EINPUT);
+	assert_int_equal(data_open(tdir_path(&dir, "nowhere"), &x_any, 1, NULL, &src, &err),
+			 QD_EINPUT);
 	assert_non_null(strstr(err.msg, "No such file"));
 	tdir_put(&dir, "input_0.pb", "x", 1);
 	refuse(&x_any, 1, (struct data_options){ 0 }, QD_EINPUT, "give the directory above it");
 	put_x("a.npy", 1, 0);
 	tdir_put_zip(&dir, "b.npz", false, &(struct tmember){ "x.npy", "", 0 }, 1);
-	refuse(&x_any, 1, (struct data_options){ 0 }, QD_EINPUT, "1 .npz files (b.npz) and 1 .npy files (a.npy)");
+	refuse(&x_any, 1, (struct data_options){ 0 }, QD_EINPUT, "1 .npz files (b.npz) and 1 .npy "
+	       "files (a.npy)");
 	assert_int_equal(data_open(dir.path, NULL, 0, NULL, &src, &err), QD_EINPUT);
 }
 
@@ -184,7 +190,7 @@ static void scanning_can_be_interrupted(void **state)
 	refuse(&x_any, 1, (struct data_options){ .cancel = &c }, QD_ECANCEL, "interrupted");
 }
 
-/* --- samples and rows ------------------------------------------------------------ */
+/* --- samples and rows ------------------------------------------------------ */
 
 static void a_fixed_first_dimension_cuts_files_into_samples(void **state)
 {
@@ -255,7 +261,8 @@ static void batch_against_a_fixed_dimension_is_wrong_usage(void **state)
 {
 	(void)state;
 	put_x("a.npy", 4, 0);
-	refuse(&x_two, 1, (struct data_options){ .batch = 4 }, QD_EUSAGE, "fixed to 2; leave --batch out");
+	refuse(&x_two, 1, (struct data_options){ .batch = 4 }, QD_EUSAGE, "fixed to 2; leave "
+	       "--batch out");
 	data_close(must_open(&x_two, 1, (struct data_options){ .batch = 2 }));
 }
 
@@ -317,7 +324,8 @@ static void fortran_files_with_several_samples_are_cut_by_rows(void **state)
 
 static void scalar_inputs_and_unknown_shapes_work(void **state)
 {
-	const struct data_input scalar = { "s", DT_INT64, 0, NULL, false }, unknown = { "u", DT_INT64, -1, NULL, false };
+	const struct data_input scalar = { "s", DT_INT64, 0, NULL, false },
+		unknown = { "u", DT_INT64, -1, NULL, false };
 	static const int64_t v[4] = { 5, 6, 7, 8 };
 	struct data_source *src;
 
@@ -334,23 +342,26 @@ static void scalar_inputs_and_unknown_shapes_work(void **state)
 	data_close(src);
 }
 
-/* --- what does not fit -------------------------------------------------------------- */
+/* --- what does not fit ----------------------------------------------------- */
 
 static void every_misfit_names_file_input_seen_and_wanted(void **state)
 {
 	static const struct { const char *descr, *shape; size_t n; const char *says; } bad[] = {
-		{ "<f8", "(1, 2)", 16, "a.npy: input 'x' is float64, float32 is wanted: save it as arr.astype('<f4')" },
+		{ "<f8", "(1, 2)", 16, "a.npy: input 'x' is float64, float32 is wanted: save it as "
+		  "arr.astype('<f4')" },
 		{ "|u1", "(1, 2)", 2, "a.npy: input 'x' is uint8, float32 is wanted" },
 		{ ">f4", "(1, 2)", 8, "a.npy: is big-endian (>f4), little-endian is wanted" },
 		{ "|O", "(1, 2)", 16, "Python objects" },
-		{ "<f4", "(2,)", 8, "a.npy: input 'x' has shape [2], [?, 2] is wanted (arr[None] adds" },
+		{ "<f4", "(2,)", 8, "a.npy: input 'x' has shape [2], [?, 2] is wanted (arr[None] "
+		  "adds" },
 		{ "<f4", "(1, 1, 2)", 8, "has shape [1, 1, 2], [?, 2] is wanted" },
 		{ "<f4", "(1, 3)", 12, "has shape [1, 3], [?, 2] is wanted" },
 		{ "<f4", "()", 4, "has shape [], [?, 2] is wanted" },
 		{ "<f4", "(1, 2)", 7, "cut short" },
 	};
 	static const char zeros[32];
-	const struct data_input boolean = { "m", DT_BOOL, 1, any, false }, half = { "h", DT_BFLOAT16, 1, any, false };
+	const struct data_input boolean = { "m", DT_BOOL, 1, any, false },
+		half = { "h", DT_BFLOAT16, 1, any, false };
 	size_t i;
 
 	(void)state;
@@ -360,8 +371,10 @@ static void every_misfit_names_file_input_seen_and_wanted(void **state)
 		refuse(&x_any, 1, (struct data_options){ 0 }, QD_EINPUT, dir.path);
 	}
 	tdir_put_npy(&dir, "a.npy", "<f4", false, "(2,)", zeros, 8);
-	refuse(&boolean, 1, (struct data_options){ 0 }, QD_EINPUT, "bool is wanted: save it as arr.astype('|b1')");
-	refuse(&half, 1, (struct data_options){ 0 }, QD_EINPUT, "bfloat16 is wanted, which numpy cannot hold");
+	refuse(&boolean, 1, (struct data_options){ 0 }, QD_EINPUT, "bool is wanted: save it as "
+	       "arr.astype('|b1')");
+	refuse(&half, 1, (struct data_options){ 0 }, QD_EINPUT, "bfloat16 is wanted, which numpy "
+	       "cannot hold");
 }
 
 static void npy_files_are_for_models_with_one_input(void **state)
@@ -373,7 +386,8 @@ static void npy_files_are_for_models_with_one_input(void **state)
 
 	(void)state;
 	put_x("a.npy", 1, 3);
-	refuse(two, 2, (struct data_options){ 0 }, QD_EINPUT, "numpy.savez(file, **{'x': …, 'y': …})");
+	refuse(two, 2, (struct data_options){ 0 }, QD_EINPUT, "numpy.savez(file, **{'x': …, 'y': "
+	       "…})");
 	src = must_open(optional, 2, (struct data_options){ 0 });
 	assert_int_equal(data_read(src, 0, &s, NULL), 0);
 	assert_int_equal(s.n, 2);
@@ -393,14 +407,16 @@ static void an_npy_file_cut_at_any_byte_is_refused(void **state)
 	p = npy_bytes("<f4", false, "(1, 2)", "abcdefgh", 8, &size);
 	for (n = 0; n < size; n++) {
 		tdir_put(&dir, "a.npy", p, n);
-		assert_int_equal(open_with(&x_any, 1, (struct data_options){ 0 }, &src, NULL), QD_EINPUT);
+		assert_int_equal(open_with(&x_any, 1, (struct data_options){ 0 }, &src, NULL),
+				 QD_EINPUT);
 	}
 	free(p);
 }
 
-/* --- npz -------------------------------------------------------------------------------- */
+/* --- npz ------------------------------------------------------------------- */
 
-/* x float32 (rows, 2) counting from `first`, n int64 (rows,) of 7s, s scalar int32 3; extra key "label". */
+/* x float32 (rows, 2) counting from `first`, n int64 (rows,) of 7s, s scalar int32 3; extra key
+ * "label". */
 static void put_npz(const char *name, int rows, float first, bool deflate, bool with_n)
 {
 	float x[200];
@@ -466,22 +482,26 @@ static void npz_members_become_inputs_and_scalars_go_to_each_sample(void **state
 static void npz_inputs_that_are_missing_or_disagree_are_named(void **state)
 {
 	const struct data_input other[] = { { "X0", DT_FLOAT, 2, one_row_2, false } };
-	const struct data_input uneven[] = { x_two, { "n", DT_INT64, 1, (const int64_t[]){ 1 }, false } };
+	const struct data_input uneven[] = { x_two, { "n", DT_INT64, 1, (const int64_t[]){ 1 },
+						      false } };
 	const struct data_input rows[] = { x_any, { "y", DT_INT64, 1, any, false } };
 	struct tmember m[2];
 	static const char zeros[160];
 
 	(void)state;
 	put_npz("a.npz", 4, 0, true, true);
-	refuse(other, 1, (struct data_options){ 0 }, QD_EINPUT, "a.npz: has no array for input 'X0', it holds 's', 'x'");
-	refuse(uneven, 2, (struct data_options){ 0 }, QD_EINPUT, "input 'x' holds 2 samples and 'n' 4");
+	refuse(other, 1, (struct data_options){ 0 }, QD_EINPUT, "a.npz: has no array for input "
+	       "'X0', it holds 's', 'x'");
+	refuse(uneven, 2, (struct data_options){ 0 }, QD_EINPUT, "input 'x' holds 2 samples and "
+	       "'n' 4");
 	m[0].name = "x.npy";
 	m[0].data = npy_bytes("<f4", false, "(10, 2)", zeros, 80, &m[0].n);
 	m[1].name = "y.npy";
 	m[1].data = npy_bytes("<i8", false, "(9,)", zeros, 72, &m[1].n);
 	tdir_put_zip(&dir, "a.npz", true, m, 2);
 	/* by 4 both give 3 samples, but not the same ones */
-	refuse(rows, 2, (struct data_options){ .batch = 4 }, QD_EINPUT, "input 'x' holds 10 rows and 'y' 9");
+	refuse(rows, 2, (struct data_options){ .batch = 4 }, QD_EINPUT, "input 'x' holds 10 rows "
+	       "and 'y' 9");
 	data_close(must_open(rows, 2, (struct data_options){ 0 }));
 	free((void *)m[0].data);
 	free((void *)m[1].data);
@@ -495,10 +515,11 @@ static void a_corrupt_archive_stops_the_scan(void **state)
 	refuse(xns, 3, (struct data_options){ 0 }, QD_EINPUT, "b.npz: is no .npz");
 }
 
-/* --- ONNX test data ------------------------------------------------------------------------ */
+/* --- ONNX test data -------------------------------------------------------- */
 
 /* field 1 dims, field 2 type, field 9 raw_data */
-static void put_pb(const char *name, int dtype, int rank, const unsigned char *dims, const void *data, size_t n)
+static void put_pb(const char *name, int dtype, int rank, const unsigned char *dims,
+		   const void *data, size_t n)
 {
 	unsigned char p[200];
 	size_t k = 0;
@@ -546,23 +567,33 @@ static void folders_of_onnx_test_data_are_samples(void **state)
 	assert_int_equal(st.size, 2 + 2 + 8);
 	data_close(src);
 	put_pb("set_2/input_2.pb", DT_INT64, 0, NULL, &seven, 8);
-	refuse(in, 2, (struct data_options){ 0 }, QD_EINPUT, "set_2/input_2.pb: the model has 2 inputs");
+	refuse(in, 2, (struct data_options){ 0 }, QD_EINPUT, "set_2/input_2.pb: the model has 2 "
+	       "inputs");
 	unlink(tdir_path(&dir, "set_2/input_2.pb"));
 	put_pb("set_2/input_0.pb", DT_DOUBLE, 2, (const unsigned char *)"\1\2", v, 16);
-	refuse(in, 2, (struct data_options){ 0 }, QD_EINPUT, "set_2: input 'x' is float64, float32 is wanted");
+	refuse(in, 2, (struct data_options){ 0 }, QD_EINPUT, "set_2: input 'x' is float64, float32 "
+	       "is wanted");
 	put_pb("set_2/input_0.pb", DT_FLOAT, 2, (const unsigned char *)"\1\2", v, 7);
 	refuse(in, 2, (struct data_options){ 0 }, QD_EINPUT, "set_2/input_0.pb: holds 7 bytes");
 	unlink(tdir_path(&dir, "set_2/input_0.pb"));
 	refuse(in, 2, (struct data_options){ 0 }, QD_EINPUT, "set_2/input_0.pb: cannot open");
 }
 
-/* --- values ----------------------------------------------------------------------------------- */
+/* --- values ---------------------------------------------------------------- */
 
 static void nan_and_inf_are_found_with_their_place(void **state)
 {
-	static const struct { int dtype; const char *descr; uint64_t bad; size_t width; const char *what; } types[] = {
-		{ DT_FLOAT, "<f4", 0x7FC00000, 4, "NaN" }, { DT_FLOAT, "<f4", 0xFF800000, 4, "-Inf" },
-		{ DT_DOUBLE, "<f8", 0x7FF0000000000000, 8, " Inf" }, { DT_FLOAT16, "<f2", 0x7C01, 2, "NaN" },
+	static const struct {
+		int dtype;
+		const char *descr;
+		uint64_t bad;
+		size_t width;
+		const char *what;
+	} types[] = {
+		{ DT_FLOAT, "<f4", 0x7FC00000, 4, "NaN" }, { DT_FLOAT, "<f4", 0xFF800000, 4,
+							     "-Inf" },
+		{ DT_DOUBLE, "<f8", 0x7FF0000000000000, 8, " "
+		  "Inf" }, { DT_FLOAT16, "<f2", 0x7C01, 2, "NaN" },
 	};
 	static const int64_t one[] = { 1, 3 };
 	unsigned char v[6 * 8];
@@ -643,7 +674,8 @@ static void contents_damaged_behind_the_header_are_skipped_or_refused(void **sta
 		;                       /* where x's values 1, 2 are stored */
 	p[at] ^= 1;
 	tdir_put(&dir, "a.npz", p, n);
-	src = must_open((const struct data_input[]){ x_any, xns[1], xns[2] }, 1, (struct data_options){ .skip_bad = true });
+	src = must_open((const struct data_input[]){ x_any, xns[1], xns[2] }, 1,
+			(struct data_options){ .skip_bad = true });
 	assert_int_equal(data_read(src, 0, &s, &err), DATA_SKIP);
 	assert_non_null(strstr(err.msg, "a.npz: x: is damaged"));
 	data_close(src);
@@ -673,7 +705,7 @@ static void a_file_that_changed_is_an_error_even_when_skipping(void **state)
 	data_close(src);
 }
 
-/* --- hashes -------------------------------------------------------------------------------------- */
+/* --- hashes ---------------------------------------------------------------- */
 
 static void the_hash_is_over_name_size_and_contents_in_order(void **state)
 {
@@ -707,12 +739,14 @@ static void the_hash_is_over_name_size_and_contents_in_order(void **state)
 	}
 }
 
-/* --- random ------------------------------------------------------------------------------------------ */
+/* --- random ---------------------------------------------------------------- */
 
 static const int64_t image[] = { -1, 3, -1, -1 }, four[] = { 2, 4 };
 static const struct data_input mixed[] = {
-	{ "image", DT_FLOAT, 4, image, false }, { "ids", DT_INT64, 2, four, false }, { "b", DT_BOOL, 0, NULL, false },
-	{ "o", DT_FLOAT, 0, NULL, true }, { "h", DT_FLOAT16, 2, four, false }, { "bf", DT_BFLOAT16, 2, four, false },
+	{ "image", DT_FLOAT, 4, image, false }, { "ids", DT_INT64, 2, four, false },
+		{ "b", DT_BOOL, 0, NULL, false },
+	{ "o", DT_FLOAT, 0, NULL, true }, { "h", DT_FLOAT16, 2, four, false },
+		{ "bf", DT_BFLOAT16, 2, four, false },
 	{ "d", DT_DOUBLE, 2, four, false },
 };
 
@@ -734,7 +768,8 @@ static void random_samples_are_in_range_and_repeatable(void **state)
 	expect_name(a, 2, "random#2");
 	assert_int_equal(data_read(a, 2, &s, &err), 0);
 	assert_int_equal(data_read(b, 2, &again, &err), 0);
-	assert_string_equal(tensor_shape_text(s.tensors[0].rank, s.tensors[0].dims, buf, sizeof(buf)), "[1, 3, 64, 64]");
+	assert_string_equal(tensor_shape_text(s.tensors[0].rank, s.tensors[0].dims, buf,
+					      sizeof(buf)), "[1, 3, 64, 64]");
 	for (k = 0; k < 7; k++) {
 		const struct tensor *t = &s.tensors[k];
 
@@ -772,7 +807,8 @@ static void random_samples_are_in_range_and_repeatable(void **state)
 
 static void random_values_that_cannot_be_made_are_refused(void **state)
 {
-	const struct data_input text = { "t", DT_STRING, 1, any, false }, shapeless = { "u", DT_FLOAT, -1, NULL, false };
+	const struct data_input text = { "t", DT_STRING, 1, any, false },
+		shapeless = { "u", DT_FLOAT, -1, NULL, false };
 	struct data_source *src;
 	struct qd_err err;
 
@@ -784,7 +820,7 @@ static void random_values_that_cannot_be_made_are_refused(void **state)
 	assert_null(src);
 }
 
-/* --- threads and faults --------------------------------------------------------------------------------- */
+/* --- threads and faults ---------------------------------------------------- */
 
 static void *read_many(void *arg)
 {

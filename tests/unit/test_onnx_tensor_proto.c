@@ -1,4 +1,5 @@
-/* onnx/tensor_proto: every type from raw_data and from its typed field; counts; serialized forms. */
+/* onnx/tensor_proto: every type from raw_data and from its typed field; counts; serialized forms.
+ * */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,11 +45,17 @@ static void expect(const Onnx__TensorProto *tp, const double *want, size_t n, bo
 	tensor_release(&t);
 }
 
-/* 1.0 is 0x3C00 in float16, 0x3F80 in bfloat16, 0x38 in e4m3fn, 0x40 in e4m3fnuz, 0x3C in e5m2, 0x40 in e5m2fnuz;
- * the sign is the top bit. */
+/* 1.0 is 0x3C00 in float16, 0x3F80 in bfloat16, 0x38 in e4m3fn, 0x40 in e4m3fnuz, 0x3C in e5m2,
+ * 0x40 in e5m2fnuz; the sign is the top bit. */
 static void int32_data_holds_narrow_types_and_bit_patterns(void **state)
 {
-	static const struct { int dtype; int32_t v[3]; size_t n; double want[4]; int64_t elements; } cases[] = {
+	static const struct {
+		int dtype;
+		int32_t v[3];
+		size_t n;
+		double want[4];
+		int64_t elements;
+	} cases[] = {
 		{ DT_INT32, { 1, -2, 2147483647 }, 3, { 1, -2, 2147483647 }, 3 },
 		{ DT_INT8, { -128, 127, 0 }, 3, { -128, 127, 0 }, 3 },
 		{ DT_UINT8, { 255, 1, 0 }, 3, { 255, 1, 0 }, 3 },
@@ -65,7 +72,8 @@ static void int32_data_holds_narrow_types_and_bit_patterns(void **state)
 		{ DT_INT4, { 0x87, 0x0F }, 2, { 7, -8, -1, 0 }, 4 },
 		{ DT_INT4, { 0x87, 0x0F }, 2, { 7, -8, -1 }, 3 },
 		{ DT_UINT4, { 0x87, 0x0F }, 2, { 7, 8, 15, 0 }, 4 },
-		{ DT_UINT4, { -121 }, 1, { 7, 8 }, 2 },         /* the byte 0x87 written as a signed number */
+		/* the byte 0x87 written as a signed number */
+		{ DT_UINT4, { -121 }, 1, { 7, 8 }, 2 },
 	};
 	size_t i;
 
@@ -226,7 +234,8 @@ static void what_does_not_add_up_is_refused(void **state)
 	dims[0] = dims[1] = INT64_C(1) << 40;
 	tp.n_dims = 2;
 	bad(&tp, "impossible shape");
-	dims[0] = INT64_MAX / 8;                /* far more than is there: nothing is allocated for it */
+	/* far more than is there: nothing is allocated for it */
+	dims[0] = INT64_MAX / 8;
 	tp = make(DT_INT8, 1, dims);
 	bad(&tp, "holds 0 values");
 }
@@ -245,7 +254,8 @@ static size_t serialized(unsigned char *p)
 static void serialized_tensors_are_peeked_and_decoded(void **state)
 {
 	/* packed dims; and a name (field 8) behind the data */
-	static const unsigned char packed[] = { 0x0A, 2, 2, 1, 0x10, DT_INT8, 0x4A, 2, 9, 8, 0x42, 1, 'n' };
+	static const unsigned char packed[] = { 0x0A, 2, 2, 1, 0x10, DT_INT8, 0x4A, 2, 9, 8, 0x42,
+						1, 'n' };
 	unsigned char p[64];
 	size_t n = serialized(p);
 	struct tensor t;
@@ -268,7 +278,8 @@ static void serialized_tensors_are_peeked_and_decoded(void **state)
 	tensor_release(&t);
 }
 
-/* A cut message either is one of a smaller tensor that does not add up, or no message at all; never a crash. */
+/* A cut message either is one of a smaller tensor that does not add up, or no message at all;
+ * never a crash. */
 static void a_serialized_tensor_cut_at_any_byte_is_refused(void **state)
 {
 	unsigned char p[64];
@@ -292,18 +303,24 @@ static void a_serialized_tensor_cut_at_any_byte_is_refused(void **state)
 static void hostile_wire_bytes_are_refused(void **state)
 {
 	static const struct { const char *bytes; size_t n; } cases[] = {
-		{ "\x4A\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11 },         /* 2^64 - 1 bytes of raw data */
-		{ "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 11 },         /* a number without end */
-		{ "\x0B", 1 }, { "\x00\x00", 2 },                               /* a group; field 0 */
-		{ "\x10\x01\x0A\x02\x80\x80", 6 },                              /* packed dims cut inside */
+		/* 2^64 - 1 bytes of raw data */
+		{ "\x4A\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11 },
+		/* a number without end */
+		{ "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 11 },
+		/* a group; field 0 */
+		{ "\x0B", 1 }, { "\x00\x00", 2 },
+		/* packed dims cut inside */
+		{ "\x10\x01\x0A\x02\x80\x80", 6 },
 	};
 	struct tensor t;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(onnx_tensor_peek(cases[i].bytes, cases[i].n, "a.pb", &t, NULL), QD_EINPUT);
-		assert_int_equal(onnx_tensor_decode(cases[i].bytes, cases[i].n, "a.pb", &t, NULL), QD_EINPUT);
+		assert_int_equal(onnx_tensor_peek(cases[i].bytes, cases[i].n, "a.pb", &t, NULL),
+				 QD_EINPUT);
+		assert_int_equal(onnx_tensor_decode(cases[i].bytes, cases[i].n, "a.pb", &t, NULL),
+				 QD_EINPUT);
 	}
 }
 

@@ -29,7 +29,8 @@ static void a_plain_header_is_read(void **state)
 	struct qd_err err;
 
 	(void)state;
-	assert_int_equal(parse(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", &h, &err), 0);
+	assert_int_equal(parse(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", &h,
+			       &err), 0);
 	assert_int_equal(h.dtype, DT_FLOAT);
 	assert_int_equal(h.rank, 2);
 	assert_int_equal(h.dims[0], 2);
@@ -41,11 +42,18 @@ static void a_plain_header_is_read(void **state)
 
 static void all_versions_key_orders_and_spacings_are_read(void **state)
 {
-	static const struct { int version; const char *dict; int rank; int64_t last; bool fortran; } good[] = {
+	static const struct {
+		int version;
+		const char *dict;
+		int rank;
+		int64_t last;
+		bool fortran;
+	} good[] = {
 		{ 1, "{'descr':'<f4','fortran_order':False,'shape':(7,)}", 1, 7, false },
 		{ 2, "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 5), }", 2, 5, true },
 		{ 3, "{\"shape\": (), \"fortran_order\": False, \"descr\": \"<f4\"}", 0, 0, false },
-		{ 1, "{ 'shape' : ( 3L , 4L ) , 'descr' : '<f4' , 'fortran_order' : False } ", 2, 4, false },
+		{ 1, "{ 'shape' : ( 3L , 4L ) , 'descr' : '<f4' , 'fortran_order' : False } ", 2, 4,
+		  false },
 		{ 1, "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4,), }", 2, 4, false },
 		{ 1, "{'descr': '<f4', 'fortran_order': True, 'shape': (9,), }", 1, 9, false },
 		{ 1, "{'descr': '<f4', 'fortran_order': False, 'shape': (0,), }", 1, 0, false },
@@ -67,10 +75,13 @@ static void all_versions_key_orders_and_spacings_are_read(void **state)
 static void every_numpy_type_is_known(void **state)
 {
 	static const struct { const char *descr; int dtype; } types[] = {
-		{ "<f4", DT_FLOAT }, { "<f8", DT_DOUBLE }, { "<f2", DT_FLOAT16 }, { "|b1", DT_BOOL },
+		{ "<f4", DT_FLOAT }, { "<f8", DT_DOUBLE }, { "<f2", DT_FLOAT16 },
+			{ "|b1", DT_BOOL },
 		{ "|u1", DT_UINT8 }, { "|i1", DT_INT8 }, { "<u2", DT_UINT16 }, { "<i2", DT_INT16 },
-		{ "<u4", DT_UINT32 }, { "<i4", DT_INT32 }, { "<u8", DT_UINT64 }, { "<i8", DT_INT64 },
-		{ "<c8", DT_COMPLEX64 }, { ">u1", DT_UINT8 }, { "f4", DT_FLOAT }, { "=i4", DT_INT32 },
+		{ "<u4", DT_UINT32 }, { "<i4", DT_INT32 }, { "<u8", DT_UINT64 },
+			{ "<i8", DT_INT64 },
+		{ "<c8", DT_COMPLEX64 }, { ">u1", DT_UINT8 }, { "f4", DT_FLOAT },
+			{ "=i4", DT_INT32 },
 	};
 	struct npy_header h;
 	struct qd_err err;
@@ -79,8 +90,8 @@ static void every_numpy_type_is_known(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		snprintf(dict, sizeof(dict), "{'descr': '%s', 'fortran_order': False, 'shape': (2,), }",
-			 types[i].descr);
+		snprintf(dict, sizeof(dict), "{'descr': '%s', 'fortran_order': False, 'shape': "
+			 "(2,), }", types[i].descr);
 		assert_int_equal(parse(1, dict, &h, &err), 0);
 		assert_int_equal(h.dtype, types[i].dtype);
 	}
@@ -89,7 +100,8 @@ static void every_numpy_type_is_known(void **state)
 static void what_needs_converting_is_refused_with_the_call(void **state)
 {
 	static const struct { const char *descr, *says; } bad[] = {
-		{ "'>f4'", "big-endian (>f4), little-endian is wanted: save it as arr.astype('<f4')" },
+		{ "'>f4'", "big-endian (>f4), little-endian is wanted: save it as "
+		  "arr.astype('<f4')" },
 		{ "'>i8'", "arr.astype('<i8')" },
 		{ "'|O'", "Python objects (|O)" },
 		{ "'O'", "Python objects" },
@@ -109,7 +121,8 @@ static void what_needs_converting_is_refused_with_the_call(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		snprintf(dict, sizeof(dict), "{'descr': %s, 'fortran_order': False, 'shape': (2,), }", bad[i].descr);
+		snprintf(dict, sizeof(dict), "{'descr': %s, 'fortran_order': False, 'shape': (2,), "
+			 "}", bad[i].descr);
 		assert_int_equal(parse(1, dict, &h, &err), QD_EINPUT);
 		assert_non_null(strstr(err.msg, bad[i].says));
 		assert_memory_equal(err.msg, "a.npy: ", 7);
@@ -161,7 +174,8 @@ static void impossible_shapes_are_refused(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		snprintf(dict, sizeof(dict), "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }", bad[i]);
+		snprintf(dict, sizeof(dict), "{'descr': '<f4', 'fortran_order': False, 'shape': "
+			 "%s, }", bad[i]);
 		assert_int_equal(parse(1, dict, &h, &err), QD_EINPUT);
 		assert_non_null(strstr(err.msg, i < 2 ? "impossible" : "at most 16"));
 	}
@@ -184,7 +198,8 @@ static void bad_prefixes_are_refused(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_int_equal(npy_header_parse(bad[i].bytes, bad[i].n, "a.npy", &h, &err), QD_EINPUT);
+		assert_int_equal(npy_header_parse(bad[i].bytes, bad[i].n, "a.npy", &h, &err),
+				 QD_EINPUT);
 		assert_non_null(strstr(err.msg, bad[i].says));
 	}
 }
@@ -202,10 +217,11 @@ static void a_file_cut_at_any_byte_is_refused(void **state)
 	(void)state;
 	tdir_make(&d);
 	for (version = 1; version <= 3; version++) {
-		p = npy_text_bytes(version, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", data,
-				   sizeof(data), &size);
+		p = npy_text_bytes(version, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, "
+				   "3), }", data, sizeof(data), &size);
 		for (n = 0; n < size; n++) {
-			unsigned char *cut = malloc(n ? n : 1);         /* its end is watched by the sanitizer */
+			/* its end is watched by the sanitizer */
+			unsigned char *cut = malloc(n ? n : 1);
 
 			assert_non_null(cut);
 			memcpy(cut, p, n);
@@ -213,7 +229,8 @@ static void a_file_cut_at_any_byte_is_refused(void **state)
 			assert_null(t.data);
 			free(cut);
 			tdir_put(&d, "a.npy", p, n);
-			assert_int_equal(npy_read_file(tdir_path(&d, "a.npy"), &t, &err), QD_EINPUT);
+			assert_int_equal(npy_read_file(tdir_path(&d, "a.npy"), &t, &err),
+					 QD_EINPUT);
 			assert_null(t.data);
 		}
 		tdir_put(&d, "a.npy", p, size);
@@ -250,7 +267,8 @@ static void a_long_header_is_read(void **state)
 	size_t size;
 
 	(void)state;
-	snprintf(dict, sizeof(dict), "{'descr': '<i2', 'fortran_order': False,%*s'shape': (1,)}", 2500, "");
+	snprintf(dict, sizeof(dict), "{'descr': '<i2', 'fortran_order': False,%*s'shape': (1,)}",
+		 2500, "");
 	assert_int_equal(parse(1, dict, &h, &err), 0);
 	tdir_make(&d);
 	p = npy_text_bytes(1, dict, "\1\2", 2, &size);
@@ -262,7 +280,8 @@ static void a_long_header_is_read(void **state)
 	tdir_remove(&d);
 }
 
-/* Column-major (2, 3, 2): element (i, j, k) is at i + 2 j + 6 k; its value here is 100 i + 10 j + k. */
+/* Column-major (2, 3, 2): element (i, j, k) is at i + 2 j + 6 k; its value here is 100 i + 10 j +
+ * k. */
 static void fortran_order_becomes_c_order(void **state)
 {
 	int16_t f[12], want[12];
@@ -311,8 +330,8 @@ static void a_view_borrows_when_aligned_and_copies_otherwise(void **state)
 	free(p);
 }
 
-/* The bytes numpy.save() writes for np.array([1, 2], '<f4'): 10 bytes, text, 20 blanks of room for the
- * first dimension (21 digits less one), blanks up to a multiple of 64, newline. */
+/* The bytes numpy.save() writes for np.array([1, 2], '<f4'): 10 bytes, text, 20 blanks of room
+ * for the first dimension (21 digits less one), blanks up to a multiple of 64, newline. */
 static void writing_matches_numpy_byte_for_byte(void **state)
 {
 	static const char dict[] = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }";
@@ -343,10 +362,12 @@ static void writing_matches_numpy_byte_for_byte(void **state)
 
 static void every_type_survives_a_round_trip_bit_for_bit(void **state)
 {
-	static const int types[] = { DT_FLOAT, DT_DOUBLE, DT_FLOAT16, DT_BOOL, DT_UINT8, DT_INT8, DT_UINT16, DT_INT16,
-				     DT_UINT32, DT_INT32, DT_UINT64, DT_INT64, DT_COMPLEX64, DT_COMPLEX128 };
+	static const int types[] = { DT_FLOAT, DT_DOUBLE, DT_FLOAT16, DT_BOOL, DT_UINT8, DT_INT8,
+				     DT_UINT16, DT_INT16, DT_UINT32, DT_INT32, DT_UINT64, DT_INT64,
+				     DT_COMPLEX64, DT_COMPLEX128 };
 	static const struct { int rank; int64_t dims[4]; } shapes[] = {
-		{ 0, { 0 } }, { 1, { 1 } }, { 1, { 0 } }, { 2, { 3, 5 } }, { 4, { 2, 1, 3, 2 } }, { 3, { 2, 0, 4 } },
+		{ 0, { 0 } }, { 1, { 1 } }, { 1, { 0 } }, { 2, { 3, 5 } }, { 4, { 2, 1, 3, 2 } },
+			{ 3, { 2, 0, 4 } },
 	};
 	unsigned char bytes[16 * 15];
 	size_t i, k;
@@ -380,10 +401,17 @@ static void every_type_survives_a_round_trip_bit_for_bit(void **state)
 
 static void types_numpy_lacks_are_widened_with_a_note(void **state)
 {
-	/* bfloat16 0x3FC0 = 1.5, 0xC000 = -2; int4 nibbles 7, -8, 3; uint4 15, 0, 9; e4m3fn 0x38 = 1 */
+	/* bfloat16 0x3FC0 = 1.5, 0xC000 = -2; int4 nibbles 7, -8, 3; uint4 15, 0, 9; e4m3fn 0x38
+	 * = 1 */
 	static const uint16_t bf[2] = { 0x3FC0, 0xC000 };
 	static const unsigned char i4[2] = { 0x87, 0x03 }, u4[2] = { 0x0F, 0x09 }, f8[1] = { 0x38 };
-	static const struct { int from, to; const void *data; int64_t n; double want[3]; const char *note; } cases[] = {
+	static const struct {
+		int from, to;
+		const void *data;
+		int64_t n;
+		double want[3];
+		const char *note;
+	} cases[] = {
 		{ DT_BFLOAT16, DT_FLOAT, bf, 2, { 1.5, -2 }, "bfloat16 written as float32" },
 		{ DT_INT4, DT_INT8, i4, 3, { 7, -8, 3 }, "int4 written as int8" },
 		{ DT_UINT4, DT_UINT8, u4, 3, { 15, 0, 9 }, "uint4 written as uint8" },
@@ -434,7 +462,8 @@ static void writing_to_a_full_disk_is_an_error(void **state)
 static void rows_are_read_by_themselves(void **state)
 {
 	static const int32_t data[8] = { 0, 1, 10, 11, 20, 21, 30, 31 };
-	static const int32_t columns[8] = { 0, 10, 20, 30, 1, 11, 21, 31 };     /* the same, column-major */
+	/* the same, column-major */
+	static const int32_t columns[8] = { 0, 10, 20, 30, 1, 11, 21, 31 };
 	struct npy_header h;
 	struct tensor t;
 	struct qd_err err;
@@ -446,10 +475,12 @@ static void rows_are_read_by_themselves(void **state)
 	for (order = 0; order < 2; order++) {
 		FILE *f;
 
-		tdir_put_npy(&d, "a.npy", "<i4", order, "(4, 2)", order ? columns : data, sizeof(data));
+		tdir_put_npy(&d, "a.npy", "<i4", order, "(4, 2)", order ? columns : data,
+			     sizeof(data));
 		f = fopen(tdir_path(&d, "a.npy"), "rb");
 		assert_non_null(f);
-		assert_int_equal(npy_header_read(fileno(f), 128 + sizeof(data), "a.npy", &h, &err), 0);
+		assert_int_equal(npy_header_read(fileno(f), 128 + sizeof(data), "a.npy", &h, &err),
+				 0);
 		assert_int_equal(npy_read_rows(fileno(f), &h, 1, 2, "a.npy", &t, &err), 0);
 		assert_int_equal(t.dims[0], 2);
 		assert_memory_equal(t.data, data + 2, 16);

@@ -31,7 +31,8 @@ static void put(const struct tdir *d, const char *name, bool deflate)
 			table[i][k] = 1000 * i + k;
 	x = npy_bytes("<i4", false, "(50, 40)", table, sizeof(table), &nx);
 	y = npy_bytes("<i8", false, "()", &seven, 8, &ny);
-	tdir_put_zip(d, name, deflate, (struct tmember[]){ { "x.npy", x, nx }, { "note.txt", "hi", 2 },
+	tdir_put_zip(d, name, deflate, (struct tmember[]){ { "x.npy", x, nx },
+							   { "note.txt", "hi", 2 },
 							   { "y.npy", y, ny } }, 3);
 	free(x);
 	free(y);
