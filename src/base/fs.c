@@ -19,12 +19,18 @@ static struct fs_stamp stamp_of(const struct stat *st)
 	return (struct fs_stamp){ st->st_size, st->st_mtim.tv_sec * 1000000000LL + st->st_mtim.tv_nsec };
 }
 
+/* The file's fault, or the machine's? */
+static int open_code(int why)
+{
+	return why == EIO || why == EMFILE || why == ENFILE || why == ENOMEM ? QD_EDISK : QD_EINPUT;
+}
+
 /* Open a regular file for reading; O_NONBLOCK so that a FIFO cannot hang us. */
 static int open_regular(const char *path, int *fd, struct stat *st, struct qd_err *err)
 {
 	*fd = fault_hit(FAULT_IO) ? (errno = EIO, -1) : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (*fd < 0)
-		return err_errno(err, QD_EINPUT, "%s: cannot open", path);
+		return err_errno(err, open_code(errno), "%s: cannot open", path);
 	if (fstat(*fd, st) < 0) {
 		close(*fd);
 		return err_errno(err, QD_EINPUT, "%s: cannot stat", path);

@@ -27,7 +27,8 @@ void fs_map_close(struct fs_map *m);
 /* Fails (QD_EINPUT) when the file on disk is no longer the one that was mapped. */
 QD_NODISCARD int fs_map_unchanged(const char *path, const struct fs_map *m, struct qd_err *err);
 
-/* Open a regular file for reading (close-on-exec; close() it); `stamp` may be NULL. */
+/* Open a regular file for reading (close-on-exec; close() it); `stamp` may be NULL.
+ * QD_EINPUT when it is missing, unreadable or no file; QD_EDISK when the system cannot (EIO, no descriptors). */
 QD_NODISCARD int fs_open(const char *path, int *fd, struct fs_stamp *stamp, struct qd_err *err);
 /* Exactly n bytes at an offset: QD_EINPUT when the file ends before them, QD_EDISK when reading
  * fails. `name` is for messages. Several threads may share fd. */

@@ -40,11 +40,14 @@ struct data_input {
 };
 
 struct data_options {
-	int64_t samples;        /* the first N samples only; 0 = all. Files after them are not opened */
-	int64_t batch;          /* rows a sample along a symbolic first dimension; 0 = whole files */
+	/* the first N samples only; 0 = all. Files after them are not opened */
+	int64_t samples;
+	/* rows a sample along a symbolic first dimension; 0 = whole files */
+	int64_t batch;
 	bool allow_nonfinite;   /* pass NaN and Inf on */
 	bool skip_bad;          /* data_read() says DATA_SKIP instead of failing */
-	bool hash;              /* data_read() also takes the SHA-256 of each file it is the first to read */
+	/* data_read() also takes the SHA-256 of each file it is the first to read */
+	bool hash;
 	const struct cancel *cancel;    /* polled while opening and hashing; may be NULL */
 };
 
@@ -65,15 +68,17 @@ struct data_source;
  * unreadable header, a missing or misnamed input, element type, byte order, rank, dimension, rows
  * that do not divide. QD_EUSAGE: `batch` against a model whose first dimensions are fixed to
  * something else. QD_ECANCEL. */
-QD_NODISCARD int data_open(const char *dir, const struct data_input *inputs, int n_inputs, const struct data_options *opt,
-			   struct data_source **out, struct qd_err *err);
+QD_NODISCARD int data_open(const char *dir, const struct data_input *inputs, int n_inputs,
+			   const struct data_options *opt, struct data_source **out,
+			   struct qd_err *err);
 
 /* `count` samples of random values, the same for the same seed and inputs on every machine:
  * floats uniform in [-1, 1), integers and booleans 0 or 1. A symbolic first dimension becomes
  * opt->batch (or 1), other symbolic ones `dim` (or 64 when 0); optional inputs are left out.
  * QD_EINPUT for types or shapes that cannot be made up. */
-QD_NODISCARD int data_open_random(const struct data_input *inputs, int n_inputs, int64_t count, uint64_t seed, int64_t dim,
-				  const struct data_options *opt, struct data_source **out, struct qd_err *err);
+QD_NODISCARD int data_open_random(const struct data_input *inputs, int n_inputs, int64_t count,
+				  uint64_t seed, int64_t dim, const struct data_options *opt,
+				  struct data_source **out, struct qd_err *err);
 
 void data_close(struct data_source *src);                       /* NULL is fine */
 
@@ -92,7 +97,8 @@ char *data_name(const struct data_source *src, int64_t i, char *buf, size_t size
  * QD_ENOMEM. DATA_SKIP (1, only with skip_bad): NaN, Inf or damaged contents; *err holds the
  * message as if it had failed, *out is empty; the caller counts and goes on. A changed or
  * vanished file is an error all the same. */
-QD_NODISCARD int data_read(struct data_source *src, int64_t i, struct data_sample *out, struct qd_err *err);
+QD_NODISCARD int data_read(struct data_source *src, int64_t i, struct data_sample *out,
+			   struct qd_err *err);
 void data_sample_release(struct data_sample *s);
 
 /* --- files and identity -------------------------------------------------- */
@@ -104,7 +110,8 @@ int64_t data_file_count(const struct data_source *src);
 /* File f as it was scanned: name relative to the directory ("page_3.npy", "set_0/input_1.pb")
  * into buf, stamp (may be NULL). Random sources have one, "random", whose stamp is the number of
  * samples and the seed. Returns buf. */
-char *data_stamp(const struct data_source *src, int64_t f, char *buf, size_t size, struct fs_stamp *stamp);
+char *data_stamp(const struct data_source *src, int64_t f, char *buf, size_t size,
+		 struct fs_stamp *stamp);
 
 /* SHA-256 over the lines "name size sha256\n" of all files. Files that data_read() has hashed are
  * not read again; the others are, one after the other. QD_EINPUT when one changed since it was

@@ -10,19 +10,20 @@
 
 /* --- type and shape ------------------------------------------------------- */
 
-static int check_shape(const char *name, int dtype, size_t rank, const int64_t *dims, struct tensor *out,
-		       struct qd_err *err)
+static int check_shape(const char *name, int dtype, size_t rank, const int64_t *dims,
+		       struct tensor *out, struct qd_err *err)
 {
 	char shape[256];
 
 	if (dtype == DT_STRING)
-		return err_set(err, QD_EINPUT, "%s: is a tensor of strings, numbers are wanted", name);
+		return err_set(err, QD_EINPUT, "%s: is a tensor of strings, numbers are wanted",
+			       name);
 	if (dtype_info(dtype)->bits == 0)
-		return err_set(err, QD_EINPUT, "%s: has element type %d, which is not known here (1 to %d are)",
-			       name, dtype, DT_COUNT - 1);
+		return err_set(err, QD_EINPUT, "%s: has element type %d, which is not known here "
+			       "(1 to %d are)", name, dtype, DT_COUNT - 1);
 	if (rank > TENSOR_MAX_RANK)
-		return err_set(err, QD_EINPUT, "%s: has %zu dimensions, at most %d are possible", name, rank,
-			       TENSOR_MAX_RANK);
+		return err_set(err, QD_EINPUT, "%s: has %zu dimensions, at most %d are possible",
+			       name, rank, TENSOR_MAX_RANK);
 	if (!tensor_shape(out, dtype, (int)rank, dims)) {
 		tensor_shape_text((int)rank, dims, shape, sizeof(shape));
 		return err_set(err, QD_EINPUT, "%s: has the impossible shape %s", name, shape);
@@ -34,8 +35,9 @@ static int wrong_bytes(const char *name, const struct tensor *t, size_t seen, st
 {
 	char shape[256];
 
-	return err_set(err, QD_EINPUT, "%s: holds %zu bytes of raw data, %s %s takes %zu", name, seen,
-		       dtype_info(t->dtype)->name, tensor_shape_text(t->rank, t->dims, shape, sizeof(shape)),
+	return err_set(err, QD_EINPUT, "%s: holds %zu bytes of raw data, %s %s takes %zu", name,
+		       seen, dtype_info(t->dtype)->name,
+		       tensor_shape_text(t->rank, t->dims, shape, sizeof(shape)),
 		       t->bytes);
 }
 
@@ -65,17 +67,20 @@ static struct field field_of(const Onnx__TensorProto *tp, const struct tensor *t
 	case DT_FLOAT:
 		return (struct field){ tp->float_data, tp->n_float_data, 4, n, "float_data" };
 	case DT_COMPLEX64:
-		return (struct field){ tp->float_data, tp->n_float_data, 4, t->bytes / 4, "float_data" };
+		return (struct field){ tp->float_data, tp->n_float_data, 4, t->bytes / 4,
+				       "float_data" };
 	case DT_DOUBLE:
 		return (struct field){ tp->double_data, tp->n_double_data, 8, n, "double_data" };
 	case DT_COMPLEX128:
-		return (struct field){ tp->double_data, tp->n_double_data, 8, t->bytes / 8, "double_data" };
+		return (struct field){ tp->double_data, tp->n_double_data, 8, t->bytes / 8,
+				       "double_data" };
 	case DT_INT64:
 		return (struct field){ tp->int64_data, tp->n_int64_data, 8, n, "int64_data" };
 	case DT_UINT64: case DT_UINT32:
 		return (struct field){ tp->uint64_data, tp->n_uint64_data, 8, n, "uint64_data" };
 	case DT_INT4: case DT_UINT4:    /* a value is a byte, which is two elements */
-		return (struct field){ tp->int32_data, tp->n_int32_data, 4, t->bytes, "int32_data" };
+		return (struct field){ tp->int32_data, tp->n_int32_data, 4, t->bytes,
+				       "int32_data" };
 	default:
 		return (struct field){ tp->int32_data, tp->n_int32_data, 4, n, "int32_data" };
 	}
@@ -109,14 +114,15 @@ static int copy_of(const void *p, const char *name, struct tensor *t, struct qd_
 	return 0;
 }
 
-static int from_field(const Onnx__TensorProto *tp, const char *name, struct tensor *t, struct qd_err *err)
+static int from_field(const Onnx__TensorProto *tp, const char *name, struct tensor *t,
+		      struct qd_err *err)
 {
 	struct field f = field_of(tp, t);
 	char shape[256];
 
 	if (f.n != f.want)
-		return err_set(err, QD_EINPUT, "%s: holds %zu values in %s, %s %s takes %zu", name, f.n, f.name,
-			       dtype_info(t->dtype)->name,
+		return err_set(err, QD_EINPUT, "%s: holds %zu values in %s, %s %s takes %zu", name,
+			       f.n, f.name, dtype_info(t->dtype)->name,
 			       tensor_shape_text(t->rank, t->dims, shape, sizeof(shape)), f.want);
 	if (f.want * f.width != t->bytes)
 		return narrow(&f, name, t, err);
@@ -132,7 +138,8 @@ static size_t alignment(int dtype)
 	return bytes > 8 ? 8 : bytes > 1 ? bytes : 1;
 }
 
-int onnx_tensor_view(const Onnx__TensorProto *tp, const char *name, struct tensor *out, struct qd_err *err)
+int onnx_tensor_view(const Onnx__TensorProto *tp, const char *name, struct tensor *out,
+		     struct qd_err *err)
 {
 	static const uint64_t nothing;
 	struct tensor t;
@@ -141,13 +148,15 @@ int onnx_tensor_view(const Onnx__TensorProto *tp, const char *name, struct tenso
 	*out = (struct tensor){ 0 };
 	if (!name)
 		name = tp->name && tp->name[0] ? tp->name : "a tensor without a name";
-	rc = check_shape(name, tp->has_data_type ? tp->data_type : DT_UNDEFINED, tp->n_dims, tp->dims, &t, err);
+	rc = check_shape(name, tp->has_data_type ? tp->data_type : DT_UNDEFINED, tp->n_dims,
+			 tp->dims, &t, err);
 	if (rc)
 		return rc;
 	if (tp->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
 		return external_refused(name, err);
 	if (tp->segment)
-		return err_set(err, QD_EINPUT, "%s: is one segment of a larger tensor, whole tensors are wanted", name);
+		return err_set(err, QD_EINPUT, "%s: is one segment of a larger tensor, whole "
+			       "tensors are wanted", name);
 	if (!tp->has_raw_data || (tp->raw_data.len == 0 && t.bytes > 0)) {
 		/* some writers leave an empty raw_data beside the field they use */
 		rc = from_field(tp, name, &t, err);
@@ -256,7 +265,8 @@ static bool take_field(struct peek *k, int field, int type, uint64_t v, struct w
 	return true;
 }
 
-int onnx_tensor_peek(const void *p, size_t n, const char *name, struct tensor *out, struct qd_err *err)
+int onnx_tensor_peek(const void *p, size_t n, const char *name, struct tensor *out,
+		     struct qd_err *err)
 {
 	struct wire w = { p, (const unsigned char *)p + n }, bytes = { NULL, NULL };
 	struct peek k = { { 0 }, 0, DT_UNDEFINED, false, false, 0 };
@@ -265,11 +275,14 @@ int onnx_tensor_peek(const void *p, size_t n, const char *name, struct tensor *o
 
 	*out = (struct tensor){ 0 };
 	if (n == 0)
-		return err_set(err, QD_EINPUT, "%s: is empty, a serialized ONNX tensor is wanted", name);
+		return err_set(err, QD_EINPUT, "%s: is empty, a serialized ONNX tensor is wanted",
+			       name);
 	while (w.p < w.end) {
-		if (!next_field(&w, &field, &type, &v, &bytes) || !take_field(&k, field, type, v, bytes))
-			return err_set(err, QD_EINPUT, "%s: is no ONNX tensor, or cut short (at byte %zu of %zu)",
-				       name, (size_t)(w.p - (const unsigned char *)p), n);
+		if (!next_field(&w, &field, &type, &v, &bytes) ||
+		    !take_field(&k, field, type, v, bytes))
+			return err_set(err, QD_EINPUT, "%s: is no ONNX tensor, or cut short (at "
+				       "byte %zu of %zu)", name,
+				       (size_t)(w.p - (const unsigned char *)p), n);
 	}
 	rc = check_shape(name, k.dtype, k.rank, k.dims, out, err);
 	if (!rc && k.external)
@@ -310,7 +323,8 @@ static int own(Onnx__TensorProto *tp, const char *name, struct tensor *t, struct
 	return copy_of(t->data, name, t, err);
 }
 
-int onnx_tensor_decode(const void *p, size_t n, const char *name, struct tensor *out, struct qd_err *err)
+int onnx_tensor_decode(const void *p, size_t n, const char *name, struct tensor *out,
+		       struct qd_err *err)
 {
 	bool oom = false;
 	ProtobufCAllocator memory = { pb_alloc, pb_free, &oom };
@@ -323,7 +337,8 @@ int onnx_tensor_decode(const void *p, size_t n, const char *name, struct tensor 
 	if (!tp && oom)
 		return err_oom(err, name);
 	if (!tp)
-		return err_set(err, QD_EINPUT, "%s: is no ONNX tensor, or cut short (%zu bytes)", name, n);
+		return err_set(err, QD_EINPUT, "%s: is no ONNX tensor, or cut short (%zu bytes)",
+			       name, n);
 	rc = onnx_tensor_view(tp, name, &t, err);
 	if (!rc)
 		rc = own(tp, name, &t, err);

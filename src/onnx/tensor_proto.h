@@ -20,14 +20,17 @@
  * tensor_release() in either case. out->data is never NULL, also when there are no elements.
  * QD_EINPUT: strings, unknown types, segments, external data, impossible shapes, a byte or value
  * count that is not the shape's. */
-QD_NODISCARD int onnx_tensor_view(const Onnx__TensorProto *tp, const char *name, struct tensor *out, struct qd_err *err);
+QD_NODISCARD int onnx_tensor_view(const Onnx__TensorProto *tp, const char *name, struct tensor *out,
+				  struct qd_err *err);
 
 /* Type and shape of a serialized TensorProto without decoding its data: out->data stays NULL.
  * Checks that the message is whole, that its data is inside it and, for raw_data, that it is as
  * long as the shape says. */
-QD_NODISCARD int onnx_tensor_peek(const void *p, size_t n, const char *name, struct tensor *out, struct qd_err *err);
+QD_NODISCARD int onnx_tensor_peek(const void *p, size_t n, const char *name, struct tensor *out,
+				  struct qd_err *err);
 
 /* From a serialized TensorProto, as an owned tensor. */
-QD_NODISCARD int onnx_tensor_decode(const void *p, size_t n, const char *name, struct tensor *out, struct qd_err *err);
+QD_NODISCARD int onnx_tensor_decode(const void *p, size_t n, const char *name, struct tensor *out,
+				    struct qd_err *err);
 
 #endif

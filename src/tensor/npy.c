@@ -22,20 +22,21 @@ int npy_header_size(const void *p, size_t n, const char *name, size_t *size, str
 	size_t prefix, text;
 
 	if (n < sizeof(magic) || memcmp(b, magic, sizeof(magic)))
-		return err_set(err, QD_EINPUT, "%s: is no .npy data (it does not start with \\x93NUMPY); "
-			       "write it with numpy.save or savez", name);
+		return err_set(err, QD_EINPUT, "%s: is no .npy data (it does not start with "
+			       "\\x93NUMPY); write it with numpy.save or savez", name);
 	prefix = n > 6 && b[6] == 1 ? 10 : 12;
 	if (n < prefix)
-		return err_set(err, QD_EINPUT, "%s: is cut short: %zu bytes, a .npy header has more", name, n);
+		return err_set(err, QD_EINPUT, "%s: is cut short: %zu bytes, a .npy header has "
+			       "more", name, n);
 	if (b[6] < 1 || b[6] > 3)
-		return err_set(err, QD_EINPUT, "%s: has .npy version %d.%d, 1.0 to 3.0 are known", name, b[6],
-			       b[7]);
+		return err_set(err, QD_EINPUT, "%s: has .npy version %d.%d, 1.0 to 3.0 are known",
+			       name, b[6], b[7]);
 	text = b[8] | (size_t)b[9] << 8;
 	if (prefix == 12)
 		text |= (size_t)b[10] << 16 | (size_t)b[11] << 24;
 	if (text > NPY_HEADER_MAX - NPY_PREFIX)
-		return err_set(err, QD_EINPUT, "%s: has a .npy header of %zu bytes, at most %d are taken", name,
-			       text, NPY_HEADER_MAX - NPY_PREFIX);
+		return err_set(err, QD_EINPUT, "%s: has a .npy header of %zu bytes, at most %d are "
+			       "taken", name, text, NPY_HEADER_MAX - NPY_PREFIX);
 	*size = prefix + text;
 	return 0;
 }
@@ -186,36 +187,38 @@ static int refuse_descr(const char *descr, const char *name, struct qd_err *err)
 	str_add_escaped(&shown, descr);
 	descr = shown.p ? shown.p : "?";
 	if (t != DT_UNDEFINED)
-		rc = err_set(err, QD_EINPUT, "%s: is big-endian (%s), little-endian is wanted: save it as "
-			     "arr.astype('<%s')", name, descr, dtype_info(t)->npy);
+		rc = err_set(err, QD_EINPUT, "%s: is big-endian (%s), little-endian is wanted: "
+			     "save it as arr.astype('<%s')", name, descr, dtype_info(t)->npy);
 	else if (kind[0] == 'O')
-		rc = err_set(err, QD_EINPUT, "%s: holds Python objects (%s), numbers are wanted: save it as "
-			     "arr.astype('<f4')", name, descr);
+		rc = err_set(err, QD_EINPUT, "%s: holds Python objects (%s), numbers are wanted: "
+			     "save it as arr.astype('<f4')", name, descr);
 	else if (kind[0] == 'U' || kind[0] == 'S' || kind[0] == 'a')
 		rc = err_set(err, QD_EINPUT, "%s: holds text (%s), numbers are wanted: save it as "
 			     "arr.astype('<f4')", name, descr);
 	else
-		rc = err_set(err, QD_EINPUT, "%s: has element type %s, which is not known here: save it as "
-			     "arr.astype('<f4')", name, descr);
+		rc = err_set(err, QD_EINPUT, "%s: has element type %s, which is not known here: "
+			     "save it as arr.astype('<f4')", name, descr);
 	str_release(&shown);
 	return rc;
 }
 
-static int dict_to_header(const struct dict *d, const char *name, struct npy_header *out, struct qd_err *err)
+static int dict_to_header(const struct dict *d, const char *name, struct npy_header *out,
+			  struct qd_err *err)
 {
 	struct tensor t;
 	char shape[256];
 	int dtype;
 
 	if (d->structured)
-		return err_set(err, QD_EINPUT, "%s: is a structured array, one plain array is wanted: save its "
-			       "fields one by one, as arr['field'].astype('<f4')", name);
+		return err_set(err, QD_EINPUT, "%s: is a structured array, one plain array is "
+			       "wanted: save its fields one by one, as arr['field'].astype('<f4')",
+			       name);
 	dtype = dtype_from_npy(d->descr);
 	if (dtype == DT_UNDEFINED || (d->descr[0] == '>' && dtype_info(dtype)->bits > 8))
 		return refuse_descr(d->descr, name, err);
 	if (d->rank > TENSOR_MAX_RANK)
-		return err_set(err, QD_EINPUT, "%s: has %zu dimensions, at most %d are possible", name, d->rank,
-			       TENSOR_MAX_RANK);
+		return err_set(err, QD_EINPUT, "%s: has %zu dimensions, at most %d are possible",
+			       name, d->rank, TENSOR_MAX_RANK);
 	if (!tensor_shape(&t, dtype, (int)d->rank, d->dims))
 		return err_set(err, QD_EINPUT, "%s: has the impossible shape %s", name,
 			       tensor_shape_text((int)d->rank, d->dims, shape, sizeof(shape)));
@@ -227,7 +230,8 @@ static int dict_to_header(const struct dict *d, const char *name, struct npy_hea
 	return 0;
 }
 
-int npy_header_parse(const void *p, size_t n, const char *name, struct npy_header *out, struct qd_err *err)
+int npy_header_parse(const void *p, size_t n, const char *name, struct npy_header *out,
+		     struct qd_err *err)
 {
 	const char *text = p;
 	struct dict d = { 0 };
@@ -239,30 +243,33 @@ int npy_header_parse(const void *p, size_t n, const char *name, struct npy_heade
 	if (rc)
 		return rc;
 	if (n < size)
-		return err_set(err, QD_EINPUT, "%s: is cut short: %zu bytes, its .npy header alone has %zu", name,
-			       n, size);
+		return err_set(err, QD_EINPUT, "%s: is cut short: %zu bytes, its .npy header alone "
+			       "has %zu", name, n, size);
 	prefix = text[6] == 1 ? 10 : 12;
 	if (!parse_dict((struct scan){ text + prefix, text + size }, &d))
-		return err_set(err, QD_EINPUT, "%s: has a damaged .npy header; write it again with numpy.save "
-			       "or savez", name);
+		return err_set(err, QD_EINPUT, "%s: has a damaged .npy header; write it again with "
+			       "numpy.save or savez", name);
 	out->offset = size;
 	return dict_to_header(&d, name, out, err);
 }
 
-static int check_length(const struct npy_header *h, uint64_t size, const char *name, struct qd_err *err)
+static int check_length(const struct npy_header *h, uint64_t size, const char *name,
+			struct qd_err *err)
 {
 	char shape[256];
 
 	if (size >= h->offset && size - h->offset == h->bytes)
 		return 0;
-	return err_set(err, QD_EINPUT, "%s: has %llu bytes, a header of %zu and %s %s take %llu: it is %s", name,
-		       (unsigned long long)size, h->offset, dtype_info(h->dtype)->name,
+	return err_set(err, QD_EINPUT, "%s: has %llu bytes, a header of %zu and %s %s take %llu: "
+		       "it is %s", name, (unsigned long long)size, h->offset,
+		       dtype_info(h->dtype)->name,
 		       tensor_shape_text(h->rank, h->dims, shape, sizeof(shape)),
 		       (unsigned long long)h->offset + h->bytes,
 		       size < h->offset || size - h->offset < h->bytes ? "cut short" : "too long");
 }
 
-int npy_header_read(int fd, uint64_t file_size, const char *name, struct npy_header *out, struct qd_err *err)
+int npy_header_read(int fd, uint64_t file_size, const char *name, struct npy_header *out,
+		    struct qd_err *err)
 {
 	unsigned char first[256], *p = first;
 	size_t n = file_size < sizeof(first) ? (size_t)file_size : sizeof(first), size = 0;
@@ -290,7 +297,8 @@ int npy_header_read(int fd, uint64_t file_size, const char *name, struct npy_hea
 
 void npy_to_c_order(const struct npy_header *h, const void *src, void *dst)
 {
-	size_t width = dtype_info(h->dtype)->bits / 8, stride[TENSOR_MAX_RANK], step = width, at = 0, done;
+	size_t width = dtype_info(h->dtype)->bits / 8, stride[TENSOR_MAX_RANK];
+	size_t step = width, at = 0, done;
 	int64_t index[TENSOR_MAX_RANK] = { 0 };
 	const unsigned char *from = src;
 	unsigned char *to = dst;
@@ -313,8 +321,8 @@ void npy_to_c_order(const struct npy_header *h, const void *src, void *dst)
 }
 
 /* The whole array as read from a file, made C order. */
-static int copy_ordered(const struct npy_header *h, const void *p, const char *name, struct tensor *out,
-			struct qd_err *err)
+static int copy_ordered(const struct npy_header *h, const void *p, const char *name,
+			struct tensor *out, struct qd_err *err)
 {
 	if (!tensor_alloc(out, h->dtype, h->rank, h->dims)) {
 		*out = (struct tensor){ 0 };
@@ -364,8 +372,8 @@ static int read_fortran(int fd, const struct npy_header *h, const char *name, st
 	return rc;
 }
 
-int npy_read_rows(int fd, const struct npy_header *h, int64_t first, int64_t count, const char *name,
-		  struct tensor *out, struct qd_err *err)
+int npy_read_rows(int fd, const struct npy_header *h, int64_t first, int64_t count,
+		  const char *name, struct tensor *out, struct qd_err *err)
 {
 	int64_t rows = h->rank ? h->dims[0] : 1;
 	struct tensor whole;
@@ -387,8 +395,8 @@ int npy_read_rows(int fd, const struct npy_header *h, int64_t first, int64_t cou
 	}
 	if (!tensor_alloc_rows(out, h->dtype, h->rank, h->dims, count))
 		return err_oom(err, name);
-	rc = fs_read_at(fd, name, h->offset + (rows ? h->bytes / (size_t)rows * (size_t)first : 0), out->owner,
-			out->bytes, err);
+	rc = fs_read_at(fd, name, h->offset + (rows ? h->bytes / (size_t)rows * (size_t)first : 0),
+			out->owner, out->bytes, err);
 	if (rc)
 		tensor_release(out);
 	return rc;
@@ -426,13 +434,16 @@ static bool write_header(FILE *f, int dtype, const struct tensor *t)
 	n = snprintf(text, sizeof(text), "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
 		     dtype_info(dtype)->bits > 8 ? '<' : '|', npy);
 	for (i = 0; i < t->rank; i++)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, "%s%lld", i ? ", " : "", (long long)t->dims[i]);
+		n += snprintf(text + n, sizeof(text) - (size_t)n, "%s%lld", i ? ", " : "",
+			      (long long)t->dims[i]);
 	n += snprintf(text + n, sizeof(text) - (size_t)n, "%s), }", t->rank == 1 ? "," : "");
 	if (t->rank) {
 		snprintf(lead, sizeof(lead), "%lld", (long long)t->dims[0]);
-		n += snprintf(text + n, sizeof(text) - (size_t)n, "%*s", GROWTH_DIGITS - (int)strlen(lead), "");
+		n += snprintf(text + n, sizeof(text) - (size_t)n, "%*s",
+			      GROWTH_DIGITS - (int)strlen(lead), "");
 	}
-	n += snprintf(text + n, sizeof(text) - (size_t)n, "%*s\n", ALIGN - (10 + n + 1) % ALIGN, "");
+	n += snprintf(text + n, sizeof(text) - (size_t)n, "%*s\n", ALIGN - (10 + n + 1) % ALIGN,
+		      "");
 	prefix[8] = (unsigned char)(n & 255);
 	prefix[9] = (unsigned char)(n >> 8);
 	return !fault_hit(FAULT_IO) && fwrite(prefix, 1, sizeof(prefix), f) == sizeof(prefix) &&
@@ -460,16 +471,17 @@ static bool write_widened(FILE *f, int dtype, const struct tensor *t)
 	return true;
 }
 
-int npy_write(FILE *f, const struct tensor *t, const char *name, const char **note, struct qd_err *err)
+int npy_write(FILE *f, const struct tensor *t, const char *name, const char **note,
+	      struct qd_err *err)
 {
 	static const struct { int from, to; const char *note; } widened[] = {
-		{ DT_BFLOAT16, DT_FLOAT, "bfloat16 written as float32: numpy has no such type" },
-		{ DT_F8E4M3FN, DT_FLOAT, "float8e4m3fn written as float32: numpy has no such type" },
-		{ DT_F8E4M3FNUZ, DT_FLOAT, "float8e4m3fnuz written as float32: numpy has no such type" },
-		{ DT_F8E5M2, DT_FLOAT, "float8e5m2 written as float32: numpy has no such type" },
-		{ DT_F8E5M2FNUZ, DT_FLOAT, "float8e5m2fnuz written as float32: numpy has no such type" },
-		{ DT_INT4, DT_INT8, "int4 written as int8: numpy has no such type" },
-		{ DT_UINT4, DT_UINT8, "uint4 written as uint8: numpy has no such type" },
+		{ DT_BFLOAT16, DT_FLOAT, "bfloat16 written as float32: numpy lacks it" },
+		{ DT_F8E4M3FN, DT_FLOAT, "float8e4m3fn written as float32: numpy lacks it" },
+		{ DT_F8E4M3FNUZ, DT_FLOAT, "float8e4m3fnuz written as float32: numpy lacks it" },
+		{ DT_F8E5M2, DT_FLOAT, "float8e5m2 written as float32: numpy lacks it" },
+		{ DT_F8E5M2FNUZ, DT_FLOAT, "float8e5m2fnuz written as float32: numpy lacks it" },
+		{ DT_INT4, DT_INT8, "int4 written as int8: numpy lacks it" },
+		{ DT_UINT4, DT_UINT8, "uint4 written as uint8: numpy lacks it" },
 	};
 	const char *why = NULL;
 	int dtype = t->dtype;

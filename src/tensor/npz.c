@@ -1,7 +1,6 @@
 /* .npz archives by libzip: a directory of members, and rows of one of them. */
 #include "tensor/npz.h"
 
-#include <assert.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -45,14 +44,17 @@ static int check_member(const zip_stat_t *st, const char *label, struct qd_err *
 	if ((st->valid & wanted) != wanted)
 		return err_set(err, QD_EINPUT, "%s: has no size in the archive's directory", label);
 	if ((st->valid & ZIP_STAT_ENCRYPTION_METHOD) && st->encryption_method != ZIP_EM_NONE)
-		return err_set(err, QD_EINPUT, "%s: is encrypted; write it with numpy.savez", label);
+		return err_set(err, QD_EINPUT, "%s: is encrypted; write it with numpy.savez",
+			       label);
 	if (st->comp_method != ZIP_CM_STORE && st->comp_method != ZIP_CM_DEFLATE)
-		return err_set(err, QD_EINPUT, "%s: is compressed by method %d, stored or deflated is wanted: "
-			       "write it with numpy.savez or savez_compressed", label, st->comp_method);
+		return err_set(err, QD_EINPUT, "%s: is compressed by method %d, stored or deflated "
+			       "is wanted: write it with numpy.savez or savez_compressed", label,
+			       st->comp_method);
 	if (st->comp_method == ZIP_CM_STORE ? st->size != st->comp_size
 					    : st->size / DEFLATE_MAX_RATIO > st->comp_size)
-		return err_set(err, QD_EINPUT, "%s: claims %llu bytes out of %llu in the archive: it is damaged",
-			       label, (unsigned long long)st->size, (unsigned long long)st->comp_size);
+		return err_set(err, QD_EINPUT, "%s: claims %llu bytes out of %llu in the archive: "
+			       "it is damaged", label, (unsigned long long)st->size,
+			       (unsigned long long)st->comp_size);
 	return 0;
 }
 
@@ -98,7 +100,8 @@ static int open_zip(struct npz *z, const char *path, struct qd_err *err)
 		return 0;
 	close(fd);
 	zip_error_init_with_code(&e, code);
-	rc = zip_failed(err, path, "is no .npz (zip) archive, or a damaged one; write it with numpy.savez", &e);
+	rc = zip_failed(err, path, "is no .npz (zip) archive, or a damaged one; write it with "
+			"numpy.savez", &e);
 	zip_error_fini(&e);
 	return rc;
 }
@@ -178,7 +181,8 @@ static int member_failed(struct qd_err *err, const struct member *m, zip_file_t 
 	zip_error_t *e = zip_file_get_error(f);
 
 	if (zip_error_code_zip(e) == ZIP_ER_READ || zip_error_code_zip(e) == ZIP_ER_SEEK)
-		return err_set(err, QD_EDISK, "%s: cannot read: %s", m->label, zip_error_strerror(e));
+		return err_set(err, QD_EDISK, "%s: cannot read: %s", m->label,
+			       zip_error_strerror(e));
 	return zip_failed(err, m->label, "is damaged in the archive", e);
 }
 
@@ -197,8 +201,8 @@ static int take(zip_file_t *f, const struct member *m, void *p, uint64_t n, stru
 		if (got < 0)
 			return member_failed(err, m, f);
 		if (got == 0)
-			return err_set(err, QD_EINPUT, "%s: ends %llu bytes early in the archive", m->label,
-				       (unsigned long long)n);
+			return err_set(err, QD_EINPUT, "%s: ends %llu bytes early in the archive",
+				       m->label, (unsigned long long)n);
 		if (p)
 			p = (char *)p + got;
 		n -= (uint64_t)got;
@@ -206,7 +210,8 @@ static int take(zip_file_t *f, const struct member *m, void *p, uint64_t n, stru
 	return 0;
 }
 
-static int skip(zip_file_t *f, const struct member *m, uint64_t from, uint64_t n, struct qd_err *err)
+static int skip(zip_file_t *f, const struct member *m, uint64_t from, uint64_t n,
+		struct qd_err *err)
 {
 	if (m->stored && n && zip_fseek(f, (zip_int64_t)(from + n), SEEK_SET) == 0)
 		return 0;
@@ -222,7 +227,8 @@ static int finish(zip_file_t *f, const struct member *m, struct qd_err *err)
 	if (got < 0)
 		return member_failed(err, m, f);
 	if (got > 0)
-		return err_set(err, QD_EINPUT, "%s: is longer than the archive's directory says", m->label);
+		return err_set(err, QD_EINPUT, "%s: is longer than the archive's directory says",
+			       m->label);
 	return 0;
 }
 
@@ -236,13 +242,14 @@ static int open_member(struct npz *z, const struct member *m, zip_file_t **f, st
 
 	*f = zip_fopen_index(z->zip, m->index, 0);
 	if (!*f)
-		return zip_failed(err, m->label, "cannot be opened in the archive", zip_get_error(z->zip));
+		return zip_failed(err, m->label, "cannot be opened in the archive",
+				  zip_get_error(z->zip));
 	rc = take(*f, m, prefix, n, err);
 	if (!rc)
 		rc = npy_header_size(prefix, n, m->label, &size, err);
 	if (!rc && size > m->size)
-		rc = err_set(err, QD_EINPUT, "%s: is cut short: %llu bytes, its .npy header alone has %zu",
-			     m->label, (unsigned long long)m->size, size);
+		rc = err_set(err, QD_EINPUT, "%s: is cut short: %llu bytes, its .npy header alone "
+			     "has %zu", m->label, (unsigned long long)m->size, size);
 	if (!rc && size < n)
 		rc = err_set(err, QD_EINPUT, "%s: has a damaged .npy header", m->label);
 	if (!rc) {
@@ -256,8 +263,9 @@ static int open_member(struct npz *z, const struct member *m, zip_file_t **f, st
 	if (!rc)
 		rc = npy_header_parse(text, size, m->label, h, err);
 	if (!rc && m->size - h->offset != h->bytes)
-		rc = err_set(err, QD_EINPUT, "%s: has %llu bytes behind its header, its type and shape take %zu",
-			     m->label, (unsigned long long)(m->size - h->offset), h->bytes);
+		rc = err_set(err, QD_EINPUT, "%s: has %llu bytes behind its header, its type and "
+			     "shape take %zu", m->label, (unsigned long long)(m->size - h->offset),
+			     h->bytes);
 	free(text);
 	return rc;
 }
@@ -272,8 +280,8 @@ int npz_header(struct npz *z, long i, struct npy_header *out, struct qd_err *err
 	return rc;
 }
 
-static int read_fortran(zip_file_t *f, const struct member *m, const struct npy_header *h, struct tensor *out,
-			struct qd_err *err)
+static int read_fortran(zip_file_t *f, const struct member *m, const struct npy_header *h,
+			struct tensor *out, struct qd_err *err)
 {
 	void *raw = mem_alloc(h->bytes);
 	int rc = raw ? take(f, m, raw, h->bytes, err) : err_oom(err, m->label);
@@ -286,8 +294,8 @@ static int read_fortran(zip_file_t *f, const struct member *m, const struct npy_
 	return rc;
 }
 
-static int read_plain(zip_file_t *f, const struct member *m, const struct npy_header *h, int64_t first,
-		      int64_t count, struct tensor *out, struct qd_err *err)
+static int read_plain(zip_file_t *f, const struct member *m, const struct npy_header *h,
+		      int64_t first, int64_t count, struct tensor *out, struct qd_err *err)
 {
 	uint64_t row = h->rank && h->dims[0] ? h->bytes / (uint64_t)h->dims[0] : 0;
 	int rc;
@@ -298,7 +306,8 @@ static int read_plain(zip_file_t *f, const struct member *m, const struct npy_he
 	return rc ? rc : take(f, m, out->owner, out->bytes, err);
 }
 
-int npz_read_rows(struct npz *z, long i, int64_t first, int64_t count, struct tensor *out, struct qd_err *err)
+int npz_read_rows(struct npz *z, long i, int64_t first, int64_t count, struct tensor *out,
+		  struct qd_err *err)
 {
 	const struct member *m = &z->members[i];
 	struct tensor whole = { 0 };
@@ -310,7 +319,9 @@ int npz_read_rows(struct npz *z, long i, int64_t first, int64_t count, struct te
 	*out = (struct tensor){ 0 };
 	rc = open_member(z, m, &f, &h, err);
 	rows = !rc && h.rank ? h.dims[0] : 1;
-	assert(rc || (first >= 0 && count >= 0 && first + count <= rows));
+	if (!rc && (first < 0 || count < 0 || first > rows || count > rows - first))
+		rc = err_set(err, QD_EINPUT, "%s: has %lld rows, row %lld is wanted", m->label,
+			     (long long)rows, (long long)(first + count));
 	if (!rc)
 		rc = h.fortran ? read_fortran(f, m, &h, &whole, err)
 			       : read_plain(f, m, &h, first, count, out, err);

@@ -27,8 +27,10 @@ void npz_close(struct npz *z);                          /* NULL is fine */
 struct fs_stamp npz_stamp(const struct npz *z);         /* of the file that is open */
 long npz_count(const struct npz *z);                    /* members that are arrays */
 const char *npz_name(const struct npz *z, long i);      /* borrowed, lives as long as z */
-long npz_find(const struct npz *z, const char *name);   /* -1 when there is none; of two with one name, the last */
-bool npz_is_stored(const struct npz *z, long i);        /* not compressed: rows can be read without what is before them */
+/* -1 when there is none; of two with one name, the last */
+long npz_find(const struct npz *z, const char *name);
+/* not compressed: rows can be read without what is before them */
+bool npz_is_stored(const struct npz *z, long i);
 
 /* Type and shape of member i; no more than its header is inflated. */
 QD_NODISCARD int npz_header(struct npz *z, long i, struct npy_header *out, struct qd_err *err);
@@ -39,6 +41,7 @@ QD_NODISCARD int npz_read(struct npz *z, long i, struct tensor *out, struct qd_e
 /* As npy_read_rows. What comes before the rows is skipped when the member is stored, else
  * inflated and thrown away. The checksum is verified only when the rows reach the end of the
  * member. */
-QD_NODISCARD int npz_read_rows(struct npz *z, long i, int64_t first, int64_t count, struct tensor *out, struct qd_err *err);
+QD_NODISCARD int npz_read_rows(struct npz *z, long i, int64_t first, int64_t count,
+			       struct tensor *out, struct qd_err *err);
 
 #endif

@@ -55,13 +55,13 @@ bool tensor_alloc_rows(struct tensor *t, int dtype, int rank, const int64_t *dim
 
 bool tensor_rows(const struct tensor *t, int64_t first, int64_t rows, struct tensor *out)
 {
+	size_t row;
+
 	if (!tensor_alloc_rows(out, t->dtype, t->rank, t->dims, rows))
 		return false;
-	if (!t->rank)
-		first = 0;
+	row = t->rank && rows ? out->bytes / (size_t)rows : 0;
 	if (out->bytes)
-		memcpy(out->owner, (const char *)t->data + out->bytes / (size_t)(t->rank ? rows : 1) * (size_t)first,
-		       out->bytes);
+		memcpy(out->owner, (const char *)t->data + row * (size_t)first, out->bytes);
 	return true;
 }
 
