@@ -15,12 +15,13 @@
 /* --- external data handed over by pointer ---------------------------------- */
 
 struct extern_list {
-	const struct onnx_model *m;
+	struct arena names;
 	struct engine_extern *v;
 	size_t n, cap;
 };
 
-static int add_extern(struct extern_list *l, const Onnx__TensorProto *t, struct qd_err *err)
+static int add_extern(struct extern_list *l, const struct extern_source *src, const Onnx__TensorProto *t,
+		      struct qd_err *err)
 {
 	struct engine_extern *x;
 	size_t bytes;
@@ -28,53 +29,41 @@ static int add_extern(struct extern_list *l, const Onnx__TensorProto *t, struct 
 	if (!onnx_is_external(t))
 		return 0;
 	if (!mem_grow(&l->v, &l->cap, l->n + 1, sizeof(*l->v)))
-		return err_oom(err, l->m->path);
+		return err_oom(err, src->m->path);
 	x = &l->v[l->n];
-	x->name = onnx_str(t->name);
+	x->name = arena_printf(&l->names, "%s%s", src->prefix, onnx_str(t->name));
+	if (!x->name)
+		return err_oom(err, src->m->path);
 	if (!tensor_shape(&x->t, t->data_type, (int)t->n_dims, t->dims) ||
-	    !(x->t.data = onnx_external_bytes(l->m, t, &bytes)))
-		return err_set(err, QD_EINPUT, "%s: initializer %s: external data is not available", l->m->path, x->name);
+	    !(x->t.data = onnx_external_bytes(src->m, t, &bytes)))
+		return err_set(err, QD_EINPUT, "%s: initializer %s: external data is not available", src->m->path, x->name);
 	l->n++;
 	return 0;
 }
 
 /* Initializers only: a Constant node with external data cannot be handed over by name. */
-static int list_externs(struct extern_list *l, const struct onnx_model *m, struct qd_err *err)
+static int list_externs(struct extern_list *l, const struct extern_source *src, struct qd_err *err)
 {
-	const Onnx__GraphProto *g = m->proto->graph;
+	const Onnx__GraphProto *g = src->m->proto->graph;
 	size_t i;
 	int rc = 0;
 
-	l->m = m;
 	for (i = 0; !rc && i < g->n_initializer; i++)
-		rc = add_extern(l, g->initializer[i], err);
+		rc = add_extern(l, src, g->initializer[i], err);
 	return rc;
 }
 
-int observe_externs(const struct onnx_model *m, struct engine_extern **out, size_t *n, struct qd_err *err)
-{
-	struct extern_list l = { 0 };
-	int rc = list_externs(&l, m, err);
-
-	if (rc)
-		free(l.v);
-	*out = rc ? NULL : l.v;
-	*n = rc ? 0 : l.n;
-	return rc;
-}
-
-int observe_open(struct engine *e, const struct onnx_model *m, const struct onnx_model *other, struct engine_opts opts,
-		 struct engine_session **out, struct qd_err *err)
+int observe_open(struct engine *e, const struct onnx_model *m, const struct extern_source *sources, size_t n_sources,
+		 struct engine_opts opts, struct engine_session **out, struct qd_err *err)
 {
 	struct extern_list l = { 0 };
 	void *bytes = NULL;
-	size_t n;
-	int rc;
+	size_t n, i;
+	int rc = 0;
 
 	*out = NULL;
-	rc = list_externs(&l, m, err);
-	if (!rc && other)
-		rc = list_externs(&l, other, err);
+	for (i = 0; !rc && i < n_sources; i++)
+		rc = list_externs(&l, &sources[i], err);
 	if (!rc)
 		rc = onnx_encode(m, &bytes, &n, err);
 	if (!rc) {
@@ -84,23 +73,11 @@ int observe_open(struct engine *e, const struct onnx_model *m, const struct onnx
 	}
 	free(bytes);
 	free(l.v);
+	arena_release(&l.names);
 	return rc;
 }
 
 /* --- types and shapes -------------------------------------------------------- */
-
-/* A copy shares the original's external mappings through find-by-location: lend them. */
-static void lend_files(struct onnx_model *copy, const struct onnx_model *from)
-{
-	copy->ext = from->ext;
-	copy->n_ext = from->n_ext;
-}
-
-static void return_files(struct onnx_model *copy)
-{
-	copy->ext = NULL;
-	copy->n_ext = 0;
-}
 
 static void note_types(struct graph *g, const struct engine_session *s)
 {
@@ -122,6 +99,7 @@ static void note_types(struct graph *g, const struct engine_session *s)
 int observe_infer(struct engine *e, struct graph *g, struct qd_err *err)
 {
 	struct engine_opts opts = { .level = ENGINE_DISABLE_ALL, .threads = 1 };
+	struct extern_source source = { g->model, "" };
 	struct engine_session *s = NULL;
 	struct onnx_model *copy = NULL;
 	bool ok = true;
@@ -134,12 +112,10 @@ int observe_infer(struct engine *e, struct graph *g, struct qd_err *err)
 		if (g->values[v].producer >= 0)
 			ok = edit_add_graph_output(copy, g->values[v].name);
 	}
-	lend_files(copy, g->model);
-	rc = ok ? observe_open(e, copy, NULL, opts, &s, err) : err_oom(err, g->model->path);
+	rc = ok ? observe_open(e, copy, &source, 1, opts, &s, err) : err_oom(err, g->model->path);
 	if (!rc)
 		note_types(g, s);
 	engine_session_close(s);
-	return_files(copy);
 	onnx_free(copy);
 	return rc;
 }
@@ -150,6 +126,7 @@ int observe_optimize(struct engine *e, const struct onnx_model *m, enum engine_l
 		     struct onnx_model **out, struct qd_err *err)
 {
 	struct engine_opts opts = { .level = level, .threads = 1, .disabled = disabled };
+	struct extern_source source = { m, "" };
 	struct engine_session *s = NULL;
 	const char *dir = fs_tmp_dir(err);
 	char *path = dir ? mem_printf("%s/optimized-%p.onnx", dir, (const void *)&opts) : NULL;
@@ -163,7 +140,7 @@ int observe_optimize(struct engine *e, const struct onnx_model *m, enum engine_l
 	if (!path)
 		return err_oom(err, m->path);
 	opts.dump_path = path;
-	rc = observe_open(e, m, NULL, opts, &s, err);
+	rc = observe_open(e, m, &source, 1, opts, &s, err);
 	engine_session_close(s);
 	if (!rc)
 		rc = fs_read_all(path, (size_t)2 << 30, &bytes, &n, err);

@@ -13,11 +13,12 @@ QD_NODISCARD int observe_infer(struct engine *e, struct graph *g, struct qd_err 
 QD_NODISCARD int observe_optimize(struct engine *e, const struct onnx_model *m, enum engine_level level,
 				  const char *disabled, struct onnx_model **out, struct qd_err *err);
 
-/* External initializers of a model as the engine wants them; free(*out). */
-QD_NODISCARD int observe_externs(const struct onnx_model *m, struct engine_extern **out, size_t *n, struct qd_err *err);
+/* Where the data of a model's external initializers comes from; names in the opened model have `prefix` before them. */
+struct extern_source { const struct onnx_model *m; const char *prefix; };
 
-/* Encode a model and open a session on it. opts->externs are filled in from `m` and `other` (may be NULL). */
-QD_NODISCARD int observe_open(struct engine *e, const struct onnx_model *m, const struct onnx_model *other,
-			      struct engine_opts opts, struct engine_session **out, struct qd_err *err);
+/* Encode a model and open a session on it; opts->externs are filled in from the sources. */
+QD_NODISCARD int observe_open(struct engine *e, const struct onnx_model *m, const struct extern_source *sources,
+			      size_t n_sources, struct engine_opts opts, struct engine_session **out,
+			      struct qd_err *err);
 
 #endif

@@ -1,0 +1,35 @@
+/* observe/freeze.h - taps that do not disturb: the quantized model as it is deployed.
+ *
+ * On x86 the engine turns int8 Q -> DQ pairs into uint8 ones, but only where Q has one reader; a tap is a second reader
+ * and would change which kernels run. So the engine's own decisions are frozen first: a throw-away session writes the
+ * graph after those decisions and before fusion, and the taps go onto that graph. A guard then compares operator counts
+ * with those of the plain optimized model, ignoring operators that only move data; taps that fail it are left out.
+ */
+#ifndef OBSERVE_FREEZE_H
+#define OBSERVE_FREEZE_H
+
+#include "observe/build.h"
+#include "observe/compare.h"
+
+struct freeze {
+	struct onnx_model *model;       /* the frozen graph */
+	struct graph g;
+	char **node_name;               /* by node of the quantized file: its name in the frozen graph */
+	struct map plain_values;        /* values that the plain optimized graph still computes */
+	struct onnx_model *plain;
+	int *plain_ops;                 /* operator counts, see freeze.c */
+	struct arena arena;
+};
+
+QD_NODISCARD int freeze_open(struct engine *e, const struct models *m, struct freeze *out, struct qd_err *err);
+void freeze_close(struct freeze *z);
+
+/* The tap for an item; false when its tensor does not exist in the deployed model. Fills in the item's spec (kind, code). */
+QD_NODISCARD int freeze_tap(const struct freeze *z, const struct models *m, struct compare_item *it, int id,
+			    struct tap *out, bool *found, struct qd_err *err);
+
+/* Move the taps that change the engine's choices to the end of the array; *n_good = how many do not. */
+QD_NODISCARD int freeze_guard(struct engine *e, const struct freeze *z, struct tap *taps, size_t n, size_t *n_good,
+			      struct qd_err *err);
+
+#endif
