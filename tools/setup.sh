@@ -166,12 +166,14 @@ apt_own() {
 # link_engine INCLUDE_DIR LIB_DIR: a system or user ONNX Runtime in the place
 # where the Makefile and the program look for ours
 link_engine() {
-	rm -rf "$deps/onnxruntime"
-	mkdir -p "$deps/onnxruntime/lib"
-	ln -s "$1" "$deps/onnxruntime/include"
-	for lib in "$2"/libonnxruntime.so*; do
-		[ ! -e "$lib" ] || ln -s "$lib" "$deps/onnxruntime/lib/"
+	rm -rf $deps/onnxruntime
+	mkdir -p $deps/onnxruntime/lib
+	ln -s "$1" $deps/onnxruntime/include
+	for lib in "$2"/libonnxruntime.so "$2"/libonnxruntime.so.*; do
+		[ ! -e "$lib" ] || break
 	done
+	ln -s "$lib" $deps/onnxruntime/lib/libonnxruntime.so.1
+	ln -s "$lib" $deps/onnxruntime/lib/libonnxruntime.so
 }
 
 engine_from_wheel() {
@@ -196,10 +198,7 @@ engine_from_dir() {
 	for sub in include include/onnxruntime include/onnxruntime/core/session; do
 		[ ! -e "$dir/$sub/onnxruntime_c_api.h" ] || break
 	done
-	for lib in lib lib64; do
-		[ ! -e "$dir/$lib/libonnxruntime.so" ] || break
-	done
-	link_engine "$dir/$sub" "$dir/$lib"
+	link_engine "$dir/$sub" "$dir/lib"
 }
 
 engine_from_pkg_config() {
@@ -211,11 +210,11 @@ engine_from_pkg_config() {
 
 check_engine() {
 	h=$deps/onnxruntime/include/onnxruntime_c_api.h
-	[ -e "$h" ] || die "$engine: no onnxruntime_c_api.h in its include folder"
-	api=$(sed -n 's/^#define ORT_API_VERSION \([0-9]*\).*/\1/p' "$h")
+	[ -e $h ] || die "$engine: no onnxruntime_c_api.h in its include folder"
+	api=$(sed -n 's/^#define ORT_API_VERSION \([0-9]*\).*/\1/p' $h)
 	[ "${api:-0}" -ge $min_api ] || die \
 		"$engine: API version ${api:-unknown}, $min_api or newer is needed"
-	ls "$deps"/onnxruntime/lib/libonnxruntime.so* >/dev/null 2>&1 ||
+	[ -e $deps/onnxruntime/lib/libonnxruntime.so ] ||
 		die "$engine: no libonnxruntime.so in its lib folder"
 }
 
@@ -225,8 +224,8 @@ write_flags() {
 	{ echo "ENGINE_USED := $engine"
 	echo "PKG_CFLAGS := $(pkg-config --cflags $libs)"
 	echo "PKG_LIBS := $(pkg-config --libs $libs)"
-	} >"$deps/flags.mk.part"
-	mv -f "$deps/flags.mk.part" "$deps/flags.mk"
+	} >$deps/flags.mk.part
+	mv -f $deps/flags.mk.part $deps/flags.mk
 }
 
 mkdir -p "$cache" "$deps"

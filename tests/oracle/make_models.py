@@ -80,6 +80,8 @@ def make(path):
     if out.is_file() and stamp.is_file() and stamp.read_text() == want:
         return
     print(f"  MODEL {out.relative_to(ROOT)}", flush=True)
+    import onnxruntime
+    onnxruntime.set_default_logger_severity(3)   # thousands of unused Constants in raw models
     part = out.with_name(f".{name}.part.onnx")
     if name == "pre":
         preprocess(out.with_name("raw.onnx"), part)
