@@ -64,6 +64,26 @@ missing_packages() {
 	done
 }
 
+# A machine without the package ca-certificates may have a bundle put there by hand,
+# for a proxy or a mirror of its own. python3-pip brings the package, which writes
+# its own bundle over it, and pip would then trust nobody it needs.
+bundle=/etc/ssl/certs/ca-certificates.crt
+keep_bundle() {
+	kept=
+	[ -f $bundle ] && ! dpkg-query -W ca-certificates >/dev/null 2>&1 || return 0
+	kept=$PWD/$cache/ca-certificates.crt
+	cp $bundle "$kept"
+}
+
+restore_bundle() {
+	[ -n "$kept" ] || return 0
+	cmp -s "$kept" $bundle || {
+		say KEEP "$bundle as it was before apt-get replaced it"
+		$sudo install -m 644 "$kept" $bundle
+	}
+	rm -f "$kept"
+}
+
 install_packages() {
 	missing=$(missing_packages)
 	[ -n "$missing" ] || return 0
@@ -76,10 +96,12 @@ install_packages() {
 		"as root: apt-get update && apt-get install $missing"
 	$sudo apt-get -q update >&2 ||
 		say APT 'the package lists could not be updated, trying those that are there'
+	keep_bundle
 	# shellcheck disable=SC2086 # one word per package
 	$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q install -y \
 		--no-install-recommends $missing >&2 || die 'apt-get failed, see above' \
 		"needed: $missing"
+	restore_bundle
 	missing=$(missing_packages)
 	[ -z "$missing" ] || die "still missing after apt-get: $missing"
 }
