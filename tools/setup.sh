@@ -70,7 +70,10 @@ missing_packages() {
 bundle=/etc/ssl/certs/ca-certificates.crt
 keep_bundle() {
 	kept=
-	[ -f $bundle ] && ! dpkg-query -W ca-certificates >/dev/null 2>&1 || return 0
+	[ -f $bundle ] || return 0
+	case $(dpkg-query -W -f '${db:Status-Status}' ca-certificates 2>/dev/null) in
+	installed) return 0 ;;
+	esac
 	kept=$PWD/$cache/ca-certificates.crt
 	cp $bundle "$kept"
 }
@@ -99,9 +102,9 @@ install_packages() {
 	keep_bundle
 	# shellcheck disable=SC2086 # one word per package
 	$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q install -y \
-		--no-install-recommends $missing >&2 || die 'apt-get failed, see above' \
-		"needed: $missing"
+		--no-install-recommends $missing >&2 && status=0 || status=$?
 	restore_bundle
+	[ $status = 0 ] || die 'apt-get failed, see above' "needed: $missing"
 	missing=$(missing_packages)
 	[ -z "$missing" ] || die "still missing after apt-get: $missing"
 }
