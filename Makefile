@@ -3,18 +3,25 @@
 #   make            build/qdebug            make install PREFIX= DESTDIR=
 #   make check      all tests               make bench     speed and memory table
 #   make demo       the main job on a real model
+#   make deps       what the build needs    make models    networks and inputs
+#   make clean      objects and program     make distclean the whole of build/
 #   V=1 shows commands; SAN=address,undefined (or thread) builds into its own
 #   folder; WERROR=1 turns warnings into errors.
+#   ONNXRUNTIME_DIR=DIR builds with an unpacked ONNX Runtime release (include/,
+#   lib/), ONNXRUNTIME=pkg-config with the installed package. Settings can stay
+#   in config.mk.
 
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 
+VERSION := 0.1.0
 PREFIX  ?= /usr/local
 CC      ?= gcc
 ifeq ($(origin CC),default)
 CC      := gcc
 endif
 
+comma   := ,
 B       := build
 DEPS    := $(B)/deps
 ifneq ($(SAN),)
@@ -22,19 +29,29 @@ O       := $(B)/san-$(subst $(comma),-,$(SAN))
 else
 O       := $(B)/obj
 endif
-comma   := ,
 
 -include config.mk
 
-PKGS    := ncursesw libprotobuf-c sqlite3 libzip nettle
+# tools/setup.sh installs and fetches what is missing and writes flags.mk; make
+# reads itself again after that, so plain `make` works on a fresh machine. Another
+# engine than last time means another flags.mk.
+ENGINE  := $(if $(ONNXRUNTIME_DIR),dir $(ONNXRUNTIME_DIR),$(or $(ONNXRUNTIME),wheel))
+NODEPS  := clean distclean help uninstall
+ifneq ($(filter-out $(NODEPS),$(or $(MAKECMDGOALS),all)),)
+include $(DEPS)/flags.mk
+ifneq ($(ENGINE),$(or $(ENGINE_USED),$(ENGINE)))
+$(DEPS)/flags.mk: FORCE
+endif
+endif
+
 WARN    := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
            -Wpointer-arith -Wwrite-strings -Wformat=2 -Wno-missing-field-initializers
 CFLAGS  ?= -O2 -g
 QFLAGS  := -std=c11 -D_GNU_SOURCE -fvisibility=hidden -ffp-contract=off -pthread $(WARN) \
            $(if $(WERROR),-Werror) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) \
            -Iinclude -Isrc -Iui -I. -I$(B)/gen -isystem $(DEPS)/onnxruntime/include \
-           $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-QLIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm -ldl -pthread
+           -DQDEBUG_VERSION=\"$(VERSION)\" $(PKG_CFLAGS)
+QLIBS   := $(PKG_LIBS) -lm -ldl -pthread
 
 ifeq ($(V),)
 say = @printf '  %-5s %s\n' "$(1)" "$(2)";
@@ -45,17 +62,33 @@ endif
 GEN_SRC  := $(B)/gen/onnx/onnx.pb-c.c
 LIB_SRC  := $(filter-out src/cli/main.c,$(wildcard src/*/*.c ui/*/*.c store/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(O)/gen/onnx.pb-c.o
-TEST_SRC := $(wildcard tests/unit/test_*.c)
+TEST_SRC := $(wildcard tests/unit/test_*.c tests/fault/test_*.c)
 TESTS    := $(TEST_SRC:%.c=$(O)/%)
 TLIB_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c))
+SQL_INC  := $(patsubst %.sql,$(B)/gen/%.inc,$(wildcard store/*.sql))
+MAIN     := $(wildcard src/cli/main.c)
 
-all: $(B)/qdebug
+# A build with SAN= stays in its folder; build/qdebug is always the plain one.
+all: $(if $(MAIN),$(if $(SAN),$(O)/qdebug,$(B)/qdebug),$(O)/libqdebug.a)
+
+help:
+	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
+
+deps: ;
+
+$(DEPS)/flags.mk: tools/setup.sh tools/lib.sh
+	@ONNXRUNTIME_DIR='$(ONNXRUNTIME_DIR)' ONNXRUNTIME='$(ONNXRUNTIME)' tools/setup.sh
+$(DEPS)/onnx/onnx.proto: ;
+
+# Programs look for the engine library in deps/ beside themselves.
+find_engine = @ln -sfn $(abspath $(DEPS)) $(@D)/deps
 
 $(B)/qdebug: $(O)/qdebug
-	@ln -sf $(patsubst $(B)/%,%,$<) $@
+	@ln -f $< $@
 
 $(O)/qdebug: $(O)/src/cli/main.o $(O)/libqdebug.a
 	$(call say,LD,$@)$(CC) $(QFLAGS) $(CFLAGS) -o $@ $^ $(QLIBS)
+	$(find_engine)
 
 $(O)/libqdebug.a: $(LIB_OBJ)
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
@@ -64,7 +97,9 @@ $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(QFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(LIB_OBJ): | $(B)/gen/onnx/onnx.pb-c.h
+$(LIB_OBJ) $(TLIB_OBJ) $(TESTS:%=%.o) $(MAIN:%.c=$(O)/%.o): | $(B)/gen/onnx/onnx.pb-c.h
+# system headers are in no .d file: another engine's header must rebuild its users
+$(filter $(O)/src/engine/%,$(LIB_OBJ)): $(wildcard $(DEPS)/onnxruntime/include/onnxruntime_c_api.h)
 
 $(O)/gen/onnx.pb-c.o: $(GEN_SRC)
 	@mkdir -p $(@D)
@@ -79,17 +114,80 @@ $(B)/gen/onnx/onnx.pb-c.h: $(B)/gen/onnx/onnx.pb-c.c ;
 $(B)/gen/%.inc: %.sql
 	@mkdir -p $(@D)
 	$(call say,GEN,$@)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $< > $@
-$(O)/store/%.o: $(patsubst store/%.sql,$(B)/gen/store/%.inc,$(wildcard store/*.sql))
+$(filter $(O)/store/%,$(LIB_OBJ)): $(SQL_INC)
 
-$(O)/tests/unit/test_%: $(O)/tests/unit/test_%.o $(TLIB_OBJ) $(O)/libqdebug.a
+$(TESTS): %: %.o $(TLIB_OBJ) $(O)/libqdebug.a
 	$(call say,LD,$@)$(CC) $(QFLAGS) $(CFLAGS) -o $@ $^ $(QLIBS) -lcmocka
+	$(find_engine)
 
+models:
+	@tools/models.sh all
+
+DEMO    := $(B)/models/det
+demo: all
+	@tools/models.sh demo
+	$(B)/qdebug $(DEMO)/pre.onnx $(DEMO)/pre.s8s8.onnx --data $(B)/data/det320 \
+		--store $(B)/demo.qdb
+
+# Three builds, one count: everything plain, then the unit, fault and command line
+# tests again under the address and undefined behaviour sanitizers, then those with
+# threads under the thread sanitizer. tests/run.sh reads NAME=VALUE as environment
+# of the tests after it.
+ASAN    := $(B)/san-address-undefined
+TSAN    := $(B)/san-thread
+JOBS    := $(basename $(wildcard tests/unit/test_session_*.c tests/unit/test_*job*.c \
+           tests/unit/test_base_log.c))
+SCRIPTS := $(filter-out tests/bench/%,$(wildcard tests/*/run.sh))
+
+check: all $(TESTS) models
+	@$(MAKE) --no-print-directory SAN=address,undefined all tests
+	@$(if $(JOBS),$(MAKE) --no-print-directory SAN=thread $(JOBS:%=$(TSAN)/%))
+	@CHECK_CC='$(CC) $(QFLAGS)' tests/run.sh QDEBUG=$(B)/qdebug $(SCRIPTS) $(TESTS) \
+		QDEBUG=$(ASAN)/qdebug $(TESTS:$(O)/%=$(ASAN)/%) $(filter %/cli/run.sh,$(SCRIPTS)) \
+		$(JOBS:%=$(TSAN)/%)
+
+# the programs of the tests only, and only the unit tests run
+tests: $(TESTS)
 unit: $(TESTS)
-	@for t in $(TESTS); do $$t || exit 1; done
+	@tests/run.sh $(TESTS)
+
+bench: all models
+	@tests/bench/run.sh
+
+# The engine library goes beside the program, except when it is the system's own.
+BIN     := $(DESTDIR)$(PREFIX)/bin
+LIB     := $(DESTDIR)$(PREFIX)/lib/qdebug
+INC     := $(DESTDIR)$(PREFIX)/include/qdebug
+MAN     := $(DESTDIR)$(PREFIX)/share/man
+MANS    := $(wildcard man/*.[1-8])
+ENGLIB   = $(realpath $(DEPS)/onnxruntime/lib/libonnxruntime.so)
+
+install: all
+	install -D -m 755 $(O)/qdebug $(BIN)/qdebug
+	install -d $(INC)
+	install -m 644 $(wildcard include/qdebug/*.h) $(INC)
+	$(foreach m,$(MANS),install -D -m 644 $m $(MAN)/man$(subst .,,$(suffix $m))/$(notdir $m)$(nl))
+ifneq ($(ENGINE),pkg-config)
+	install -D -m 644 $(ENGLIB) $(LIB)/$(notdir $(ENGLIB))
+	ln -sf $(notdir $(ENGLIB)) $(LIB)/libonnxruntime.so.1
+	ln -sf $(notdir $(ENGLIB)) $(LIB)/libonnxruntime.so
+endif
+
+uninstall:
+	rm -rf $(BIN)/qdebug $(LIB) $(INC)
+	rm -f $(foreach m,$(MANS),$(MAN)/man$(subst .,,$(suffix $m))/$(notdir $m))
 
 clean:
-	rm -rf $(B)/obj $(B)/san-* $(B)/gen $(B)/qdebug
+	rm -rf $(B)/obj $(B)/san-* $(B)/gen $(B)/log $(B)/qdebug
 
-.PHONY: all unit clean check demo bench install
+distclean:
+	rm -rf $(B)
+
+define nl
+
+
+endef
+
+.PHONY: all help deps models demo check tests unit bench install uninstall clean distclean FORCE
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
