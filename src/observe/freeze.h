@@ -12,13 +12,12 @@
 #include "observe/compare.h"
 
 struct freeze {
+	struct onnx_model *named;       /* the quantized model with every node named */
 	struct onnx_model *model;       /* the frozen graph */
-	struct graph g;
-	char **node_name;               /* by node of the quantized file: its name in the frozen graph */
-	struct map plain_values;        /* values that the plain optimized graph still computes */
-	struct onnx_model *plain;
-	int *plain_ops;                 /* operator counts, see freeze.c */
-	struct arena arena;
+	struct graph g, plain_g;
+	struct onnx_model *plain;       /* the plain optimized graph */
+	char *plain_ops;                /* its operator counts, as text */
+	struct map nodes;               /* frozen nodes by name */
 };
 
 QD_NODISCARD int freeze_open(struct engine *e, const struct models *m, struct freeze *out, struct qd_err *err);

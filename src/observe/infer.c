@@ -122,11 +122,11 @@ int observe_infer(struct engine *e, struct graph *g, struct qd_err *err)
 
 /* --- optimized graphs ---------------------------------------------------------- */
 
-int observe_optimize(struct engine *e, const struct onnx_model *m, enum engine_level level, const char *disabled,
+int observe_optimize(struct engine *e, const struct onnx_model *m, const struct extern_source *source,
+		     enum engine_level level, const char *disabled, const struct engine_instrument *instrument,
 		     struct onnx_model **out, struct qd_err *err)
 {
-	struct engine_opts opts = { .level = level, .threads = 1, .disabled = disabled };
-	struct extern_source source = { m, "" };
+	struct engine_opts opts = { .level = level, .threads = 1, .disabled = disabled, .instrument = instrument };
 	struct engine_session *s = NULL;
 	const char *dir = fs_tmp_dir(err);
 	char *path = dir ? mem_printf("%s/optimized-%p.onnx", dir, (const void *)&opts) : NULL;
@@ -140,7 +140,7 @@ int observe_optimize(struct engine *e, const struct onnx_model *m, enum engine_l
 	if (!path)
 		return err_oom(err, m->path);
 	opts.dump_path = path;
-	rc = observe_open(e, m, &source, 1, opts, &s, err);
+	rc = observe_open(e, m, source, source ? 1 : 0, opts, &s, err);
 	engine_session_close(s);
 	if (!rc)
 		rc = fs_read_all(path, (size_t)2 << 30, &bytes, &n, err);

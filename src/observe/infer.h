@@ -9,10 +9,6 @@
  * whose outputs are all values. QD_EENGINE when the engine cannot load the model: the message says why. */
 QD_NODISCARD int observe_infer(struct engine *e, struct graph *g, struct qd_err *err);
 
-/* The model as the engine writes it after optimizing at `level`, in memory. `disabled`: optimizers to leave out. */
-QD_NODISCARD int observe_optimize(struct engine *e, const struct onnx_model *m, enum engine_level level,
-				  const char *disabled, struct onnx_model **out, struct qd_err *err);
-
 /* Where the data of a model's external initializers comes from; names in the opened model have `prefix` before them. */
 struct extern_source { const struct onnx_model *m; const char *prefix; };
 
@@ -20,5 +16,12 @@ struct extern_source { const struct onnx_model *m; const char *prefix; };
 QD_NODISCARD int observe_open(struct engine *e, const struct onnx_model *m, const struct extern_source *sources,
 			      size_t n_sources, struct engine_opts opts, struct engine_session **out,
 			      struct qd_err *err);
+
+/* The model as the engine writes it after optimizing at `level`, in memory; nothing is run. `disabled`: optimizers to
+ * leave out, `instrument`: for models with Compare nodes; both may be NULL. `source`: whose external data, may be NULL. */
+QD_NODISCARD int observe_optimize(struct engine *e, const struct onnx_model *m, const struct extern_source *source,
+				  enum engine_level level, const char *disabled,
+				  const struct engine_instrument *instrument, struct onnx_model **out,
+				  struct qd_err *err);
 
 #endif

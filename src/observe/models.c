@@ -27,13 +27,14 @@ static int open_one(struct engine *e, const char *path, struct onnx_model **m, s
 static int fold_if_needed(struct engine *e, struct models *m, struct qd_err *err)
 {
 	bool needed;
+	struct extern_source source = { m->f, "" };
 	int rc = match_needs_folding(&m->fg, &m->qg, &needed, err);
 
 	if (rc || !needed)
 		return rc;
 	log_add(LOG_INFO, "%s lacks operators of %s: matching through the float model as basic optimization leaves it",
 		m->q->path, m->f->path);
-	rc = observe_optimize(e, m->f, ENGINE_BASIC, NULL, &m->p, err);
+	rc = observe_optimize(e, m->f, &source, ENGINE_BASIC, NULL, NULL, &m->p, err);
 	if (!rc)
 		rc = graph_open(m->p, &m->pg, err);
 	return rc ? rc : observe_infer(e, &m->pg, err);
