@@ -60,7 +60,7 @@ struct store_run {
 	const char *options, *observer, *engine, *cpu;
 	const char *status;             /* running | done | failed | interrupted; writer sets it */
 	const char *message;            /* or NULL */
-	int64_t owner_pid;              /* STORE_NONE unless running; writer sets it */
+	int64_t owner_pid, owner_start; /* STORE_NONE unless running; writer sets them */
 	int64_t samples, samples_done, samples_bad;
 	const char *started_at;         /* UTC, ISO 8601; NULL when writing = now */
 	double seconds;
@@ -130,7 +130,7 @@ struct store_score { const char *mode, *node, *output; double sum_x2, sum_e2; };
 
 struct store_edit {
 	int64_t id, run_id;
-	bool undone;
+	int undone;                     /* 0 in force, 1 undone (redo brings it back), 2 undone for good */
 	const char *action, *target, *value;    /* value may be NULL */
 	const char *at;                 /* UTC, ISO 8601; NULL when writing = now */
 };

@@ -56,8 +56,9 @@ int64_t store_data_version(struct store *st);
  * outside a transaction; called by store_create_or_open() itself. */
 QD_NODISCARD int store_mark_interrupted(struct store *st, int *n, struct qd_err *err);
 
-/* Is that process (an owner_pid) still there, and older than the run it owns?  For readers of `running` runs. */
-bool store_owner_alive(int64_t pid, const char *started_at);
+/* Is the process that owns a `running` run still there (pid and start time)?  For readers; false for other runs. */
+struct store_run;
+bool store_owner_alive(const struct store_run *run);
 
 /* Read transaction: between begin and end all reads see one commit.  Keep it short (it holds the WAL back). */
 QD_NODISCARD int store_snapshot_begin(struct store *st, struct qd_err *err);

@@ -18,7 +18,8 @@ enum store_table {
 	ST_RUNS, ST_SAMPLES, ST_TABLES
 };
 
-/* JSON: text that is a JSON number, array or object (scale, zero_point, derived_from); sorts as text. */
+/* JSON: text that is a JSON number, array or object (scale, zero_point, derived_from). scale and zero_point sort and
+ * compare by number (the largest of an array), the others as text. */
 enum store_type { STORE_TEXT, STORE_INT, STORE_REAL, STORE_BOOL, STORE_JSON };
 
 struct store_column {
@@ -27,7 +28,7 @@ struct store_column {
 	enum store_type type;
 	bool report;                    /* a key of the JSON report (interface.md 3), in its order; else extra */
 	const char *unit;               /* "dB", "bytes", "s", … or "" */
-	const char *sql;                /* private to store/ */
+	const char *sql, *order;        /* private to store/ */
 };
 
 /* Static table; report keys first. */

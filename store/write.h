@@ -70,7 +70,7 @@ QD_NODISCARD int store_put_activation(struct store *st, const struct store_activ
 
 QD_NODISCARD int store_put_score(struct store *st, int64_t run_id, const struct store_score *s, struct qd_err *err);
 
-/* Journal. Appending drops what was undone before it (redo ends there). */
+/* Journal. Appending makes what was undone before it undone for good (redo ends there). */
 QD_NODISCARD int store_add_edit(struct store *st, const struct store_edit *e, int64_t *id, struct qd_err *err);
 /* The edit that was undone or redone; its id is 0 when there is none. Texts live in a. */
 QD_NODISCARD int store_undo(struct store *st, int64_t run_id, struct store_arena *a, struct store_edit *out,
