@@ -17,12 +17,12 @@ endif
 
 B       := build
 DEPS    := $(B)/deps
+comma   := ,
 ifneq ($(SAN),)
 O       := $(B)/san-$(subst $(comma),-,$(SAN))
 else
 O       := $(B)/obj
 endif
-comma   := ,
 
 -include config.mk
 
