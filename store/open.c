@@ -328,6 +328,13 @@ static bool may_read_immutable(const char *path)
 	return clean;
 }
 
+static bool no_side_files(sqlite3 *db)
+{
+	int rc = db ? sqlite3_errcode(db) & 0xff : SQLITE_OK;
+
+	return rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY;
+}
+
 static int open_reader(struct store *st, struct qd_err *err)
 {
 	char *name = plain_path(st->path), *uri = immutable_uri(st->path);
@@ -340,8 +347,7 @@ static int open_reader(struct store *st, struct qd_err *err)
 		rc = connect_db(st, name, SQLITE_OPEN_READONLY, err);
 	if (!rc)
 		rc = sql_int(st, "SELECT count(*) FROM sqlite_schema", 0, &n, err);
-	if (rc == QD_EDISK && st->db && (sqlite3_errcode(st->db) & 0xff) == SQLITE_CANTOPEN &&
-	    may_read_immutable(st->path)) {
+	if (rc == QD_EDISK && no_side_files(st->db) && may_read_immutable(st->path)) {
 		sql_drop_cache(st);
 		sqlite3_close(st->db);
 		st->db = NULL;
