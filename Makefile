@@ -115,11 +115,7 @@ $(B)/gen/onnx/onnx.pb-c.h: $(B)/gen/onnx/onnx.pb-c.c ;
 $(B)/gen/%.inc: %.sql
 	@mkdir -p $(@D)
 	$(call say,GEN,$@)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $< > $@
-<<<<<<< HEAD
 $(filter $(O)/store/%,$(LIB_OBJ)): $(SQL_INC)
-=======
-$(patsubst %.c,$(O)/%.o,$(wildcard store/*.c)): $(patsubst store/%.sql,$(B)/gen/store/%.inc,$(wildcard store/*.sql))
->>>>>>> store
 
 $(TESTS): %: %.o $(TLIB_OBJ) $(O)/libqdebug.a
 	$(call say,LD,$@)$(CC) $(QFLAGS) $(CFLAGS) -o $@ $^ $(QLIBS) -lcmocka
