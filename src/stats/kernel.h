@@ -3,8 +3,8 @@
  * Every level computes the same bits (the order is fixed in stats/pair.h). Two facts are used:
  * the square of a double that came from a float is exact, so adding it fused or not is the same;
  * e = x - y may be rounded, so e * e is always a rounded product and a separate addition.
- * A kernel sees one block of finite or unknown values; one that meets a NaN or an infinity
- * returns false with its lanes untouched, and the caller takes the element-wise path.
+ * A kernel works on one run. The ones that take any values return false, with no result, when they
+ * meet a NaN or an infinity; the caller then takes the element-wise path.
  */
 #ifndef STATS_KERNEL_H
 #define STATS_KERNEL_H
@@ -15,18 +15,34 @@
 
 #include "stats/pair.h"
 
+/* Results for one run; the caller adds them up. */
+struct run_sums {
+	double x2, y2, e2, ae;
+	double max_e;
+	float min_x, max_x, min_y, max_y;
+};
+
+struct run_moments {
+	double sum, abs, x2;
+	float min, max, min_abs;
+};
+
+struct run_local {
+	double round, clip;
+	int64_t n_clipped;
+};
+
+/* Lanes in memory: the C kernels and tails. */
 struct sum_lanes {
 	double x2[PAIR_LANES], y2[PAIR_LANES], e2[PAIR_LANES], ae[PAIR_LANES];
 };
 
-/* Of one block; merged by the caller. */
-struct block_range {
-	float min_x, max_x, min_y, max_y;
-	double max_e;
-};
-
 struct moment_lanes {
 	double sum[PAIR_LANES], abs[PAIR_LANES], x2[PAIR_LANES];
+};
+
+struct local_lanes {
+	double round[PAIR_LANES], clip[PAIR_LANES];
 };
 
 struct local_quant {
@@ -34,24 +50,17 @@ struct local_quant {
 	float lo, hi;           /* qmin - zp, qmax - zp: exact, below 2^24 */
 };
 
-struct local_lanes {
-	double round[PAIR_LANES], clip[PAIR_LANES];
-	int64_t n_clipped;
-	uint64_t *seen;         /* 4 words, bit = code - qmin; NULL: not wanted */
-};
-
 /* y[i] = (float)(q[i] - zp) * scale; |zp| <= 2^24 */
 typedef void dequant_fn(const void *q, int n, int32_t zp, float scale, float *y);
 
 struct kernels {
 	dequant_fn *dequant_u8, *dequant_s8, *dequant_u16, *dequant_s16;
-	bool (*sums)(const float *x, const float *y, int n, struct sum_lanes *l,
-		     struct block_range *r);
-	bool (*sums_x)(const float *x, int n, struct sum_lanes *l, struct block_range *r);
-	/* min_abs goes to r->min_y */
-	bool (*moments)(const float *x, int n, struct moment_lanes *l, struct block_range *r);
-	/* finite values only, from here on */
-	void (*local)(const float *x, int n, const struct local_quant *q, struct local_lanes *l);
+	bool (*sums)(const float *x, const float *y, int n, struct run_sums *r);
+	bool (*sums_x)(const float *x, int n, struct run_sums *r);
+	bool (*moments)(const float *x, int n, struct run_moments *r);
+	/* finite values only, from here on; seen: 4 words, bit = code - qmin, NULL: not wanted */
+	void (*local)(const float *x, int n, const struct local_quant *q, uint64_t *seen,
+		      struct run_local *r);
 	/* one run of a channel: its sums of x^2 and e^2 */
 	void (*chan)(const float *x, const float *y, int n, double *x2, double *e2);
 	/* one element per channel: x2[i] += x[i]^2, e2[i] += e[i]^2 */
@@ -86,16 +95,44 @@ static inline double lanes_total(const double *lane)
 	return (t[0] + t[2]) + (t[1] + t[3]);
 }
 
+static inline void sum_range_empty(struct run_sums *r)
+{
+	r->min_x = r->min_y = INFINITY;
+	r->max_x = r->max_y = -INFINITY;
+	r->max_e = 0;
+}
+
+static inline void sum_totals(struct run_sums *r, const struct sum_lanes *l)
+{
+	r->x2 = lanes_total(l->x2);
+	r->y2 = lanes_total(l->y2);
+	r->e2 = lanes_total(l->e2);
+	r->ae = lanes_total(l->ae);
+}
+
+static inline void moment_range_empty(struct run_moments *r)
+{
+	r->min = r->min_abs = INFINITY;
+	r->max = -INFINITY;
+}
+
+static inline void moment_totals(struct run_moments *r, const struct moment_lanes *l)
+{
+	r->sum = lanes_total(l->sum);
+	r->abs = lanes_total(l->abs);
+	r->x2 = lanes_total(l->x2);
+}
+
 /* Single elements, for tails; `k` is the lane. */
 
-static inline void sum_x_one(struct sum_lanes *l, struct block_range *r, int k, float x)
+static inline void sum_x_one(struct sum_lanes *l, struct run_sums *r, int k, float x)
 {
 	l->x2[k] += (double)x * x;
 	r->min_x = x < r->min_x ? x : r->min_x;
 	r->max_x = x > r->max_x ? x : r->max_x;
 }
 
-static inline void sum_one(struct sum_lanes *l, struct block_range *r, int k, float x, float y)
+static inline void sum_one(struct sum_lanes *l, struct run_sums *r, int k, float x, float y)
 {
 	double e = (double)x - y, a = fabs(e);
 
@@ -108,40 +145,37 @@ static inline void sum_one(struct sum_lanes *l, struct block_range *r, int k, fl
 	r->max_e = a > r->max_e ? a : r->max_e;
 }
 
-static inline void moment_one(struct moment_lanes *l, struct block_range *r, int k, float x)
+static inline void moment_one(struct moment_lanes *l, struct run_moments *r, int k, float x)
 {
 	float a = fabsf(x);
 
 	l->sum[k] += x;
 	l->abs[k] += a;
 	l->x2[k] += (double)x * x;
-	r->min_x = x < r->min_x ? x : r->min_x;
-	r->max_x = x > r->max_x ? x : r->max_x;
-	r->min_y = a < r->min_y ? a : r->min_y;
+	r->min = x < r->min ? x : r->min;
+	r->max = x > r->max ? x : r->max;
+	r->min_abs = a < r->min_abs ? a : r->min_abs;
 }
 
 /* The quantizer on one value; `x` is what e' is taken from (x64 differs for type double). */
-static inline void local_one(struct local_lanes *l, const struct local_quant *q, int k, float x,
-			     double x64)
+static inline void local_one(struct local_lanes *l, struct run_local *r,
+			     const struct local_quant *q, int k, float x, double x64,
+			     uint64_t *seen)
 {
 	float t = rintf(x / q->scale), c = t < q->lo ? q->lo : t > q->hi ? q->hi : t;
 	double e = x64 - c * q->scale;
 
 	if (c != t) {
 		l->clip[k] += e * e;
-		l->n_clipped++;
+		r->n_clipped++;
 	} else {
 		l->round[k] += e * e;
 	}
-	if (l->seen) {
+	if (seen) {
 		unsigned bit = (unsigned)(c - q->lo);
 
-		l->seen[bit >> 6] |= 1ull << (bit & 63);
+		seen[bit >> 6] |= 1ull << (bit & 63);
 	}
 }
-
-static const struct block_range block_range_empty = {
-	INFINITY, -INFINITY, INFINITY, -INFINITY, 0
-};
 
 #endif

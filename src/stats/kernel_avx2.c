@@ -21,26 +21,16 @@ V static inline __m256d absolute(__m256d a)
 	return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a);
 }
 
-V static inline void acc_load(__m256d a[4], const double *lane)
+V static inline void acc_zero(__m256d a[4])
 {
 	UNROLL for (int k = 0; k < 4; k++)
-		a[k] = _mm256_loadu_pd(lane + 4 * k);
+		a[k] = _mm256_setzero_pd();
 }
 
 V static inline void acc_store(double *lane, const __m256d a[4])
 {
 	UNROLL for (int k = 0; k < 4; k++)
 		_mm256_storeu_pd(lane + 4 * k, a[k]);
-}
-
-/* x - x is 0 for finite values and NaN otherwise. */
-V static inline bool all_finite(const __m256d a[4])
-{
-	__m256d z = _mm256_setzero_pd();
-
-	UNROLL for (int k = 0; k < 4; k++)
-		z = _mm256_or_pd(z, _mm256_sub_pd(a[k], a[k]));
-	return !_mm256_movemask_pd(_mm256_cmp_pd(z, z, _CMP_UNORD_Q));
 }
 
 V static inline double total(const __m256d a[4])
@@ -143,66 +133,63 @@ V static double errors(const float *x, const float *y, int n, __m256d e2[4], __m
 	return _mm_cvtsd_f64(_mm_max_sd(h, _mm_unpackhi_pd(h, h)));
 }
 
-V static bool sums(const float *x, const float *y, int n, struct sum_lanes *l,
-		   struct block_range *r)
+V static bool sums(const float *x, const float *y, int n, struct run_sums *r)
 {
 	__m256d x2[4], y2[4], e2[4], ae[4];
 	int i = n & ~15;
 	struct sum_lanes t;
 
-	acc_load(e2, l->e2);
-	acc_load(ae, l->ae);
+	acc_zero(x2);
+	acc_zero(y2);
+	acc_zero(e2);
+	acc_zero(ae);
 	r->max_e = errors(x, y, i, e2, ae);
-	if (!all_finite(e2))
-		return false;
-	acc_load(x2, l->x2);
-	acc_load(y2, l->y2);
 	squares(x, i, x2, &r->min_x, &r->max_x);
 	squares(y, i, y2, &r->min_y, &r->max_y);
+	if (i == n) {
+		r->x2 = total(x2);
+		r->y2 = total(y2);
+		r->e2 = total(e2);
+		r->ae = total(ae);
+		return isfinite(r->e2);
+	}
 	acc_store(t.x2, x2);
 	acc_store(t.y2, y2);
 	acc_store(t.e2, e2);
 	acc_store(t.ae, ae);
 	for (; i < n; i++)
 		sum_one(&t, r, i & (PAIR_LANES - 1), x[i], y[i]);
-	acc_load(e2, t.e2);
-	if (!all_finite(e2))
-		return false;
-	*l = t;
-	return true;
+	sum_totals(r, &t);
+	return isfinite(r->e2);
 }
 
-V static bool sums_x(const float *x, int n, struct sum_lanes *l, struct block_range *r)
+V static bool sums_x(const float *x, int n, struct run_sums *r)
 {
-	__m256d x2[4];
+	struct sum_lanes t = { 0 };
 	int i = n & ~15;
-	struct sum_lanes t;
+	__m256d x2[4];
 
-	*r = block_range_empty;
-	acc_load(x2, l->x2);
+	sum_range_empty(r);
+	acc_zero(x2);
 	squares(x, i, x2, &r->min_x, &r->max_x);
 	acc_store(t.x2, x2);
 	for (; i < n; i++)
 		sum_x_one(&t, r, i & (PAIR_LANES - 1), x[i]);
-	acc_load(x2, t.x2);
-	if (!all_finite(x2))
-		return false;
-	acc_store(l->x2, x2);
-	return true;
+	sum_totals(r, &t);
+	return isfinite(r->x2);
 }
 
-V static bool moments(const float *x, int n, struct moment_lanes *l, struct block_range *r)
+V static bool moments(const float *x, int n, struct run_moments *r)
 {
 	__m256 a0 = _mm256_set1_ps(INFINITY), sign = _mm256_set1_ps(-0.0f);
 	__m256d s[4], a[4], x2[4];
 	int i, k, whole = n & ~15;
 	struct moment_lanes t;
 
-	*r = block_range_empty;
-	acc_load(s, l->sum);
-	acc_load(a, l->abs);
-	acc_load(x2, l->x2);
-	squares(x, whole, x2, &r->min_x, &r->max_x);
+	acc_zero(s);
+	acc_zero(a);
+	acc_zero(x2);
+	squares(x, whole, x2, &r->min, &r->max);
 	for (i = 0; i < whole; i += 16) {
 		a0 = _mm256_min_ps(a0, _mm256_andnot_ps(sign, _mm256_loadu_ps(x + i)));
 		a0 = _mm256_min_ps(a0, _mm256_andnot_ps(sign, _mm256_loadu_ps(x + i + 8)));
@@ -213,17 +200,14 @@ V static bool moments(const float *x, int n, struct moment_lanes *l, struct bloc
 			a[k] = _mm256_add_pd(a[k], absolute(v));
 		}
 	}
-	r->min_y = low(a0);
+	r->min_abs = low(a0);
 	acc_store(t.sum, s);
 	acc_store(t.abs, a);
 	acc_store(t.x2, x2);
 	for (; i < n; i++)
 		moment_one(&t, r, i & (PAIR_LANES - 1), x[i]);
-	acc_load(x2, t.x2);
-	if (!all_finite(x2))
-		return false;
-	*l = t;
-	return true;
+	moment_totals(r, &t);
+	return isfinite(r->x2);
 }
 
 /* Set the bits of 8 codes; returns the bitmap. Rare: some code is new. */
@@ -256,44 +240,52 @@ V static inline void local_errors(const float *x, __m256 y, __m256 out, __m256d 
 	}
 }
 
-V static void local(const float *x, int n, const struct local_quant *q, struct local_lanes *l)
+V static void local(const float *x, int n, const struct local_quant *q, uint64_t *seen,
+		    struct run_local *r)
 {
 	__m256 s = _mm256_set1_ps(q->scale), lo = _mm256_set1_ps(q->lo), hi = _mm256_set1_ps(q->hi);
-	__m256i seen = _mm256_set1_epi32(-1), low5 = _mm256_set1_epi32(31);
+	__m256i map = _mm256_set1_epi32(-1), low5 = _mm256_set1_epi32(31);
 	__m256d round[4], clip[4];
-	int64_t clipped = 0;
+	struct local_lanes t;
 	int i, k;
 
-	acc_load(round, l->round);
-	acc_load(clip, l->clip);
-	if (l->seen)
-		seen = _mm256_loadu_si256((const void *)l->seen);
+	acc_zero(round);
+	acc_zero(clip);
+	r->n_clipped = 0;
+	if (seen)
+		map = _mm256_loadu_si256((const void *)seen);
 	for (i = 0; i + 16 <= n; i += 16) {
 		UNROLL for (k = 0; k < 2; k++) {
 			const float *p = x + i + 8 * k;
-			__m256 t = _mm256_round_ps(_mm256_div_ps(_mm256_loadu_ps(p), s),
+			__m256 v = _mm256_round_ps(_mm256_div_ps(_mm256_loadu_ps(p), s),
 					_MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-			__m256 c = _mm256_min_ps(_mm256_max_ps(t, lo), hi);
-			__m256 out = _mm256_cmp_ps(c, t, _CMP_NEQ_OQ);
+			__m256 c = _mm256_min_ps(_mm256_max_ps(v, lo), hi);
+			__m256 out = _mm256_cmp_ps(c, v, _CMP_NEQ_OQ);
 
-			clipped += __builtin_popcount((unsigned)_mm256_movemask_ps(out));
+			r->n_clipped += __builtin_popcount((unsigned)_mm256_movemask_ps(out));
 			local_errors(p, _mm256_mul_ps(c, s), out, round + 2 * k, clip + 2 * k);
-			if (l->seen) {
+			if (seen) {
 				__m256i code = _mm256_cvtps_epi32(_mm256_sub_ps(c, lo));
-				__m256i word = _mm256_permutevar8x32_epi32(seen,
+				__m256i word = _mm256_permutevar8x32_epi32(map,
 						_mm256_srli_epi32(code, 5));
 				__m256i bit = _mm256_sllv_epi32(word, _mm256_andnot_si256(code, low5));
 
 				if (_mm256_movemask_ps(_mm256_castsi256_ps(bit)) != 255)
-					seen = mark(l->seen, code);
+					map = mark(seen, code);
 			}
 		}
 	}
-	acc_store(l->round, round);
-	acc_store(l->clip, clip);
-	l->n_clipped += clipped;
+	if (i == n) {
+		r->round = total(round);
+		r->clip = total(clip);
+		return;
+	}
+	acc_store(t.round, round);
+	acc_store(t.clip, clip);
 	for (; i < n; i++)
-		local_one(l, q, i & (PAIR_LANES - 1), x[i], x[i]);
+		local_one(&t, r, q, i & (PAIR_LANES - 1), x[i], x[i], seen);
+	r->round = lanes_total(t.round);
+	r->clip = lanes_total(t.clip);
 }
 
 V static void chan(const float *x, const float *y, int n, double *x2, double *e2)

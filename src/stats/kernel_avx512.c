@@ -13,9 +13,9 @@ enum { NEAREST = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC,
 
 struct acc { __m512d lo, hi; };
 
-V static inline struct acc acc_load(const double *lane)
+V static inline struct acc acc_zero(void)
 {
-	return (struct acc){ _mm512_loadu_pd(lane), _mm512_loadu_pd(lane + 8) };
+	return (struct acc){ _mm512_setzero_pd(), _mm512_setzero_pd() };
 }
 
 V static inline void acc_store(double *lane, struct acc a)
@@ -71,12 +71,6 @@ V static inline struct acc absolute(struct acc a)
 	return (struct acc){ _mm512_abs_pd(a.lo), _mm512_abs_pd(a.hi) };
 }
 
-V static inline bool all_finite(struct acc a)
-{
-	/* 0x99: quiet NaN, +inf, -inf, signalling NaN */
-	return !(_mm512_fpclass_pd_mask(a.lo, 0x99) | _mm512_fpclass_pd_mask(a.hi, 0x99));
-}
-
 V static inline double total(struct acc a)
 {
 	__m512d v = _mm512_add_pd(a.lo, a.hi);
@@ -110,11 +104,9 @@ DEQUANT(dequant_s8, int8_t, LOAD_S8)
 DEQUANT(dequant_u16, uint16_t, LOAD_U16)
 DEQUANT(dequant_s16, int16_t, LOAD_S16)
 
-V static bool sums(const float *x, const float *y, int n, struct sum_lanes *l,
-		   struct block_range *r)
+V static bool sums(const float *x, const float *y, int n, struct run_sums *r)
 {
-	struct acc x2 = acc_load(l->x2), y2 = acc_load(l->y2);
-	struct acc e2 = acc_load(l->e2), ae = acc_load(l->ae);
+	struct acc x2 = acc_zero(), y2 = x2, e2 = x2, ae = x2;
 	__m512 x0 = _mm512_set1_ps(INFINITY), x1 = _mm512_set1_ps(-INFINITY), y0 = x0, y1 = x1;
 	__m512d top = _mm512_setzero_pd(), top2 = top;
 	struct sum_lanes t;
@@ -135,19 +127,17 @@ V static bool sums(const float *x, const float *y, int n, struct sum_lanes *l,
 		top = _mm512_max_pd(top, a.lo);
 		top2 = _mm512_max_pd(top2, a.hi);
 	}
-	if (!all_finite(e2))
-		return false;
 	r->min_x = _mm512_reduce_min_ps(x0);
 	r->max_x = _mm512_reduce_max_ps(x1);
 	r->min_y = _mm512_reduce_min_ps(y0);
 	r->max_y = _mm512_reduce_max_ps(y1);
 	r->max_e = _mm512_reduce_max_pd(_mm512_max_pd(top, top2));
 	if (i == n) {
-		acc_store(l->x2, x2);
-		acc_store(l->y2, y2);
-		acc_store(l->e2, e2);
-		acc_store(l->ae, ae);
-		return true;
+		r->x2 = total(x2);
+		r->y2 = total(y2);
+		r->e2 = total(e2);
+		r->ae = total(ae);
+		return isfinite(r->e2);
 	}
 	acc_store(t.x2, x2);
 	acc_store(t.y2, y2);
@@ -155,17 +145,15 @@ V static bool sums(const float *x, const float *y, int n, struct sum_lanes *l,
 	acc_store(t.ae, ae);
 	for (; i < n; i++)
 		sum_one(&t, r, i & (PAIR_LANES - 1), x[i], y[i]);
-	if (!all_finite(acc_load(t.e2)))
-		return false;
-	*l = t;
-	return true;
+	sum_totals(r, &t);
+	return isfinite(r->e2);
 }
 
-V static bool sums_x(const float *x, int n, struct sum_lanes *l, struct block_range *r)
+V static bool sums_x(const float *x, int n, struct run_sums *r)
 {
-	struct acc x2 = acc_load(l->x2);
 	__m512 x0 = _mm512_set1_ps(INFINITY), x1 = _mm512_set1_ps(-INFINITY);
-	struct sum_lanes t;
+	struct acc x2 = acc_zero();
+	struct sum_lanes t = { 0 };
 	int i;
 
 	for (i = 0; i + 16 <= n; i += 16) {
@@ -175,23 +163,20 @@ V static bool sums_x(const float *x, int n, struct sum_lanes *l, struct block_ra
 		x1 = _mm512_max_ps(x1, xs);
 		x2 = add_square(x2, widen(x + i));
 	}
-	*r = block_range_empty;
+	sum_range_empty(r);
 	r->min_x = _mm512_reduce_min_ps(x0);
 	r->max_x = _mm512_reduce_max_ps(x1);
 	acc_store(t.x2, x2);
 	for (; i < n; i++)
 		sum_x_one(&t, r, i & (PAIR_LANES - 1), x[i]);
-	x2 = acc_load(t.x2);
-	if (!all_finite(x2))
-		return false;
-	acc_store(l->x2, x2);
-	return true;
+	sum_totals(r, &t);
+	return isfinite(r->x2);
 }
 
-V static bool moments(const float *x, int n, struct moment_lanes *l, struct block_range *r)
+V static bool moments(const float *x, int n, struct run_moments *r)
 {
-	struct acc s = acc_load(l->sum), a = acc_load(l->abs), x2 = acc_load(l->x2);
 	__m512 x0 = _mm512_set1_ps(INFINITY), x1 = _mm512_set1_ps(-INFINITY), a0 = x0;
+	struct acc s = acc_zero(), a = s, x2 = s;
 	struct moment_lanes t;
 	int i;
 
@@ -203,22 +188,19 @@ V static bool moments(const float *x, int n, struct moment_lanes *l, struct bloc
 		x1 = _mm512_max_ps(x1, xs);
 		a0 = _mm512_min_ps(a0, _mm512_abs_ps(xs));
 		s = add(s, xd);
-		a = add(a, absolute(xd));
+		a = add_by_fma(a, absolute(xd));
 		x2 = add_square(x2, xd);
 	}
-	*r = block_range_empty;
-	r->min_x = _mm512_reduce_min_ps(x0);
-	r->max_x = _mm512_reduce_max_ps(x1);
-	r->min_y = _mm512_reduce_min_ps(a0);
+	r->min = _mm512_reduce_min_ps(x0);
+	r->max = _mm512_reduce_max_ps(x1);
+	r->min_abs = _mm512_reduce_min_ps(a0);
 	acc_store(t.sum, s);
 	acc_store(t.abs, a);
 	acc_store(t.x2, x2);
 	for (; i < n; i++)
 		moment_one(&t, r, i & (PAIR_LANES - 1), x[i]);
-	if (!all_finite(acc_load(t.x2)))
-		return false;
-	*l = t;
-	return true;
+	moment_totals(r, &t);
+	return isfinite(r->x2);
 }
 
 /* Set the bits of 16 codes; returns the bitmap as 8 words, twice. Rare: some code is new. */
@@ -233,20 +215,22 @@ V static __attribute__((noinline)) __m512i mark(uint64_t *seen, __m512i code)
 	return _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)seen));
 }
 
-V static void local(const float *x, int n, const struct local_quant *q, struct local_lanes *l)
+V static void local(const float *x, int n, const struct local_quant *q, uint64_t *seen,
+		    struct run_local *r)
 {
-	struct acc round = acc_load(l->round), clip = acc_load(l->clip);
+	struct acc round = acc_zero(), clip = round;
 	__m512 s = _mm512_set1_ps(q->scale), lo = _mm512_set1_ps(q->lo), hi = _mm512_set1_ps(q->hi);
-	__m512i seen = _mm512_set1_epi32(-1), one = _mm512_set1_epi32(1);
-	int64_t clipped = 0;
+	__m512i map = _mm512_set1_epi32(-1), one = _mm512_set1_epi32(1);
+	struct local_lanes t;
 	int i;
 
-	if (l->seen)
-		seen = _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)l->seen));
+	r->n_clipped = 0;
+	if (seen)
+		map = _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)seen));
 	for (i = 0; i + 16 <= n; i += 16) {
-		__m512 t = _mm512_roundscale_ps(_mm512_div_ps(_mm512_loadu_ps(x + i), s), NEAREST);
-		__m512 c = _mm512_min_ps(_mm512_max_ps(t, lo), hi), y = _mm512_mul_ps(c, s);
-		unsigned out = _mm512_cmp_ps_mask(c, t, _CMP_NEQ_OQ);
+		__m512 v = _mm512_roundscale_ps(_mm512_div_ps(_mm512_loadu_ps(x + i), s), NEAREST);
+		__m512 c = _mm512_min_ps(_mm512_max_ps(v, lo), hi), y = _mm512_mul_ps(c, s);
+		unsigned out = _mm512_cmp_ps_mask(c, v, _CMP_NEQ_OQ);
 		struct acc yd = { _mm512_cvtps_pd(_mm512_castps512_ps256(y)),
 				  _mm512_cvtps_pd(_mm512_extractf32x8_ps(y, 1)) };
 		struct acc e2 = square(sub(widen(x + i), yd));
@@ -256,28 +240,34 @@ V static void local(const float *x, int n, const struct local_quant *q, struct l
 		if (__builtin_expect(out != 0, 0)) {
 			clip.lo = _mm512_mask_add_pd(clip.lo, (__mmask8)out, clip.lo, e2.lo);
 			clip.hi = _mm512_mask_add_pd(clip.hi, (__mmask8)(out >> 8), clip.hi, e2.hi);
-			clipped += __builtin_popcount(out);
+			r->n_clipped += __builtin_popcount(out);
 		}
-		if (l->seen) {
+		if (seen) {
 			__m512i code = _mm512_cvtps_epi32(_mm512_sub_ps(c, lo));
-			__m512i word = _mm512_permutexvar_epi32(_mm512_srli_epi32(code, 5), seen);
+			__m512i word = _mm512_permutexvar_epi32(_mm512_srli_epi32(code, 5), map);
 			__m512i bit = _mm512_srlv_epi32(word, _mm512_and_si512(code,
 							_mm512_set1_epi32(31)));
 
 			if (__builtin_expect(_mm512_testn_epi32_mask(bit, one) != 0, 0))
-				seen = mark(l->seen, code);
+				map = mark(seen, code);
 		}
 	}
-	acc_store(l->round, round);
-	acc_store(l->clip, clip);
-	l->n_clipped += clipped;
+	if (i == n) {
+		r->round = total(round);
+		r->clip = total(clip);
+		return;
+	}
+	acc_store(t.round, round);
+	acc_store(t.clip, clip);
 	for (; i < n; i++)
-		local_one(l, q, i & (PAIR_LANES - 1), x[i], x[i]);
+		local_one(&t, r, q, i & (PAIR_LANES - 1), x[i], x[i], seen);
+	r->round = lanes_total(t.round);
+	r->clip = lanes_total(t.clip);
 }
 
 V static void chan(const float *x, const float *y, int n, double *x2, double *e2)
 {
-	struct acc sx = { _mm512_setzero_pd(), _mm512_setzero_pd() }, se = sx, xd;
+	struct acc sx = acc_zero(), se = sx, xd;
 	int i;
 
 	for (i = 0; i + 16 <= n; i += 16) {

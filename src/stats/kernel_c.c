@@ -2,7 +2,6 @@
 #include "stats/kernel.h"
 
 #include <math.h>
-#include <string.h>
 
 #define DEQUANT(name, T)                                                                \
 static void name(const void *q, int n, int32_t zp, float scale, float *y)               \
@@ -16,65 +15,55 @@ DEQUANT(dequant_s8, int8_t)
 DEQUANT(dequant_u16, uint16_t)
 DEQUANT(dequant_s16, int16_t)
 
-static bool lanes_finite(const double *lane)
+/* A NaN or an infinity in any lane is one in the total: terms are not negative, and sums of squares
+ * of floats do not overflow. */
+static bool sums(const float *x, const float *y, int n, struct run_sums *r)
 {
-	int k;
-
-	for (k = 0; k < PAIR_LANES; k++) {
-		if (!isfinite(lane[k]))
-			return false;
-	}
-	return true;
-}
-
-static bool sums(const float *x, const float *y, int n, struct sum_lanes *l, struct block_range *r)
-{
-	struct sum_lanes t = *l;
+	struct sum_lanes l = { 0 };
 	int i;
 
-	*r = block_range_empty;
+	sum_range_empty(r);
 	for (i = 0; i < n; i++)
-		sum_one(&t, r, i & (PAIR_LANES - 1), x[i], y[i]);
-	if (!lanes_finite(t.e2))
-		return false;
-	*l = t;
-	return true;
+		sum_one(&l, r, i & (PAIR_LANES - 1), x[i], y[i]);
+	sum_totals(r, &l);
+	return isfinite(r->e2);
 }
 
-static bool sums_x(const float *x, int n, struct sum_lanes *l, struct block_range *r)
+static bool sums_x(const float *x, int n, struct run_sums *r)
 {
-	struct sum_lanes t = *l;
+	struct sum_lanes l = { 0 };
 	int i;
 
-	*r = block_range_empty;
+	sum_range_empty(r);
 	for (i = 0; i < n; i++)
-		sum_x_one(&t, r, i & (PAIR_LANES - 1), x[i]);
-	if (!lanes_finite(t.x2))
-		return false;
-	*l = t;
-	return true;
+		sum_x_one(&l, r, i & (PAIR_LANES - 1), x[i]);
+	sum_totals(r, &l);
+	return isfinite(r->x2);
 }
 
-static bool moments(const float *x, int n, struct moment_lanes *l, struct block_range *r)
+static bool moments(const float *x, int n, struct run_moments *r)
 {
-	struct moment_lanes t = *l;
+	struct moment_lanes l = { 0 };
 	int i;
 
-	*r = block_range_empty;
+	moment_range_empty(r);
 	for (i = 0; i < n; i++)
-		moment_one(&t, r, i & (PAIR_LANES - 1), x[i]);
-	if (!lanes_finite(t.x2))
-		return false;
-	*l = t;
-	return true;
+		moment_one(&l, r, i & (PAIR_LANES - 1), x[i]);
+	moment_totals(r, &l);
+	return isfinite(r->x2);
 }
 
-static void local(const float *x, int n, const struct local_quant *q, struct local_lanes *l)
+static void local(const float *x, int n, const struct local_quant *q, uint64_t *seen,
+		  struct run_local *r)
 {
+	struct local_lanes l = { 0 };
 	int i;
 
+	r->n_clipped = 0;
 	for (i = 0; i < n; i++)
-		local_one(l, q, i & (PAIR_LANES - 1), x[i], x[i]);
+		local_one(&l, r, q, i & (PAIR_LANES - 1), x[i], x[i], seen);
+	r->round = lanes_total(l.round);
+	r->clip = lanes_total(l.clip);
 }
 
 static void chan(const float *x, const float *y, int n, double *x2, double *e2)

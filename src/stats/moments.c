@@ -15,7 +15,6 @@ struct run {
 	struct tensor t;                /* borrowed view */
 	const struct kernels *k;
 	bool in_float;                  /* every value of the type is a float */
-	struct moment_lanes lanes;
 	struct binner bin;
 };
 
@@ -29,10 +28,19 @@ static bool fits_float(int dtype)
 	}
 }
 
+static void add_sums(struct moments *m, const struct run_moments *b)
+{
+	m->sum += b->sum;
+	m->sum_abs += b->abs;
+	m->sum_x2 += b->x2;
+}
+
 static __attribute__((noinline)) void block_exact(struct run *r, int64_t start, int len)
 {
 	double x[PAIR_BLOCK];
+	struct moment_lanes l = { 0 };
 	struct moments *m = r->out;
+	struct run_moments sums;
 	int i, k;
 
 	tensor_to_double(&r->t, start, len, x);
@@ -43,13 +51,15 @@ static __attribute__((noinline)) void block_exact(struct run *r, int64_t start, 
 		}
 		k = i & (PAIR_LANES - 1);
 		m->n++;
-		r->lanes.sum[k] += x[i];
-		r->lanes.abs[k] += fabs(x[i]);
-		r->lanes.x2[k] += x[i] * x[i];
+		l.sum[k] += x[i];
+		l.abs[k] += fabs(x[i]);
+		l.x2[k] += x[i] * x[i];
 		m->min = fmin(m->min, x[i]) + 0.0;
 		m->max = fmax(m->max, x[i]) + 0.0;
 		m->min_abs = fmin(m->min_abs, fabs(x[i]));
 	}
+	moment_totals(&sums, &l);
+	add_sums(m, &sums);
 	if (!r->bin.hist)
 		return;
 	binner_finish(&r->bin);
@@ -59,7 +69,7 @@ static __attribute__((noinline)) void block_exact(struct run *r, int64_t start, 
 
 static void block(struct run *r, int64_t start, int len)
 {
-	struct block_range range;
+	struct run_moments sums;
 	float buf[PAIR_BLOCK];
 	const float *x = buf;
 	struct moments *m = r->out;
@@ -68,15 +78,16 @@ static void block(struct run *r, int64_t start, int len)
 		x = (const float *)r->t.data + start;
 	else if (r->in_float)
 		tensor_to_float(&r->t, start, len, buf);
-	if (!r->in_float || !r->k->moments(x, len, &r->lanes, &range)) {
+	if (!r->in_float || !r->k->moments(x, len, &sums)) {
 		block_exact(r, start, len);
 		return;
 	}
 	m->n += len;
-	m->min = fmin(m->min, range.min_x) + 0.0;
-	m->max = fmax(m->max, range.max_x) + 0.0;
-	m->min_abs = fmin(m->min_abs, range.min_y);
-	binner_block(&r->bin, x, len, range.min_x, range.max_x);
+	add_sums(m, &sums);
+	m->min = fmin(m->min, sums.min) + 0.0;
+	m->max = fmax(m->max, sums.max) + 0.0;
+	m->min_abs = fmin(m->min_abs, sums.min_abs);
+	binner_block(&r->bin, x, len, sums.min, sums.max);
 }
 
 void moments_init(struct moments *m)
@@ -104,9 +115,6 @@ bool moments_accumulate(struct moments *m, struct hist *hist, const void *data, 
 	for (start = 0; start < n; start += PAIR_BLOCK)
 		block(&r, start, n - start < PAIR_BLOCK ? (int)(n - start) : PAIR_BLOCK);
 	binner_finish(&r.bin);
-	m->sum += lanes_total(r.lanes.sum);
-	m->sum_abs += lanes_total(r.lanes.abs);
-	m->sum_x2 += lanes_total(r.lanes.x2);
 	return true;
 }
 

@@ -36,10 +36,6 @@ struct run {
 	struct pair_codes *codes;
 	int64_t codes_all;                      /* how many there can be; 0: not counted */
 	bool local_on;
-	struct local_quant quant;               /* per-tensor local quantizer */
-	struct sum_lanes sums;
-	struct local_lanes lanes;
-	struct sum_lanes pre_sums;              /* x2 is of p, e2 of pe */
 	struct binner bin;
 };
 
@@ -212,7 +208,15 @@ static const float *operand_y(const struct run *r, int64_t start, int len, float
 
 /* ---- the statistics of a block ---- */
 
-static void merge_range(struct pair_sums *s, const struct block_range *b, bool has_y)
+static void add_sums(struct pair_sums *s, const struct run_sums *b)
+{
+	s->sum_x2 += b->x2;
+	s->sum_y2 += b->y2;
+	s->sum_e2 += b->e2;
+	s->sum_abs_e += b->ae;
+}
+
+static void merge_range(struct pair_sums *s, const struct run_sums *b, bool has_y)
 {
 	/* + 0 turns -0 into 0: which of the two a minimum finds depends on the order */
 	s->min_x = fmin(s->min_x, b->min_x) + 0.0;
@@ -234,14 +238,12 @@ static void locate(struct pair_sums *s, int64_t start, const float *x, const flo
 	s->max_index = start + i;
 }
 
-static void local_finish(struct run *r, struct local_lanes *l, const struct local_quant *q)
+static void add_local(struct pair_sums *s, const struct run_local *b, const struct local_quant *q)
 {
-	double round = lanes_total(l->round), clip = lanes_total(l->clip);
-
-	r->out->sum_e2_round += round;
-	r->out->sum_e2_clip += clip;
-	r->out->sum_e2_steps += (round + clip) / ((double)q->scale * q->scale);
-	r->out->n_clipped += l->n_clipped;
+	s->sum_e2_round += b->round;
+	s->sum_e2_clip += b->clip;
+	s->sum_e2_steps += (b->round + b->clip) / ((double)q->scale * q->scale);
+	s->n_clipped += b->n_clipped;
 }
 
 /* Bitmap for the kernel, or NULL once nothing new can come. */
@@ -254,25 +256,21 @@ static void block_local(struct run *r, int64_t start, const float *x, int len)
 {
 	struct piece p;
 
-	if (r->local.count == 1) {
-		r->lanes.seen = unseen(r);
-		r->k->local(x, len, &r->quant, &r->lanes);
-		r->out->n_local += len;
-		return;
-	}
 	for (piece_start(&r->local, start, &p); piece_next(&r->local, len, &p); ) {
-		struct local_lanes l = { .seen = unseen(r) };
+		struct run_local sums;
 		struct local_quant q;
 
 		if (!local_quant(&r->spec->local, p.channel, &q))
 			continue;
-		r->k->local(x + p.first, p.n, &q, &l);
+		r->k->local(x + p.first, p.n, &q, unseen(r), &sums);
 		r->out->n_local += p.n;
-		local_finish(r, &l, &q);
+		add_local(r->out, &sums, &q);
 	}
 }
 
-static void block_chan(struct run *r, int64_t start, const float *x, const float *y, int len)
+/* total: of the block, which is also the channel's run when the block lies inside one. */
+static void block_chan(struct run *r, int64_t start, const float *x, const float *y, int len,
+		       const struct run_sums *total)
 {
 	int64_t c, count = r->chan.count;
 	struct piece p;
@@ -285,7 +283,13 @@ static void block_chan(struct run *r, int64_t start, const float *x, const float
 		}
 		return;
 	}
-	for (piece_start(&r->chan, start, &p); piece_next(&r->chan, len, &p); )
+	piece_start(&r->chan, start, &p);
+	if (p.left >= len) {
+		r->chan_x2[p.channel] += total->x2;
+		r->chan_e2[p.channel] += total->e2;
+		return;
+	}
+	while (piece_next(&r->chan, len, &p))
 		r->k->chan(x + p.first, y + p.first, p.n, r->chan_x2 + p.channel,
 			   r->chan_e2 + p.channel);
 }
@@ -295,6 +299,7 @@ static __attribute__((noinline)) void block_pre(struct run *r, int64_t start, in
 						const double *y, const bool *keep)
 {
 	double pre[PAIR_BLOCK], lo = r->spec->lo, hi = r->spec->hi;
+	struct sum_lanes l = { 0 };
 	int i, k;
 
 	tensor_to_double(&r->pre, start, len, pre);
@@ -309,16 +314,18 @@ static __attribute__((noinline)) void block_pre(struct run *r, int64_t start, in
 		}
 		k = i & (PAIR_LANES - 1);
 		r->out->n_pre++;
-		r->pre_sums.x2[k] += p * p;
-		r->pre_sums.e2[k] += e * e;
+		l.x2[k] += p * p;
+		l.e2[k] += e * e;
 	}
+	r->out->sum_p2 += lanes_total(l.x2);
+	r->out->sum_pe2 += lanes_total(l.e2);
 }
 
 /* p against y is a pair like x against y. */
 static __attribute__((noinline)) void block_pre_floats(struct run *r, int64_t start, int len,
 						       const float *y)
 {
-	struct block_range unused;
+	struct run_sums sums;
 	double wide[PAIR_BLOCK];
 	float pre[PAIR_BLOCK];
 	int i;
@@ -327,7 +334,9 @@ static __attribute__((noinline)) void block_pre_floats(struct run *r, int64_t st
 		const float *p = floats(&r->pre, start, len, pre);
 
 		r->k->clamp(p, len, r->spec->lo, r->spec->hi, pre);
-		if (r->k->sums(pre, y, len, &r->pre_sums, &unused)) {
+		if (r->k->sums(pre, y, len, &sums)) {
+			r->out->sum_p2 += sums.x2;
+			r->out->sum_pe2 += sums.e2;
 			r->out->n_pre += len;
 			return;
 		}
@@ -345,26 +354,24 @@ static void exact_local(struct run *r, int64_t start, const double *x, int len, 
 	int i;
 
 	for (piece_start(&r->local, start, &p); piece_next(&r->local, len, &p); ) {
-		struct local_lanes one = { .seen = unseen(r) }, *l = &one;
+		struct run_local sums = { .n_clipped = 0 };
+		struct local_lanes l = { 0 };
+		uint64_t *seen = unseen(r);
 		struct local_quant q;
-		bool per_tensor = r->local.count == 1;
 
 		if (!local_quant(&r->spec->local, p.channel, &q))
 			continue;
-		if (per_tensor) {
-			r->lanes.seen = one.seen;
-			l = &r->lanes;
-		}
 		for (i = 0; i < p.n; i++) {
 			double v = x[p.first + i];
 
 			if (!keep[p.first + i])
 				continue;
-			local_one(l, &q, i & (PAIR_LANES - 1), (float)v, v);
+			local_one(&l, &sums, &q, i & (PAIR_LANES - 1), (float)v, v, seen);
 			r->out->n_local++;
 		}
-		if (!per_tensor)
-			local_finish(r, l, &q);
+		sums.round = lanes_total(l.round);
+		sums.clip = lanes_total(l.clip);
+		add_local(r->out, &sums, &q);
 	}
 }
 
@@ -390,20 +397,20 @@ static void exact_chan(struct run *r, int64_t start, const double *x, const doub
 	}
 }
 
-static void exact_sum(struct run *r, int64_t index, int k, double x, double y)
+static void exact_sum(struct run *r, struct sum_lanes *l, int64_t index, int k, double x, double y)
 {
 	struct pair_sums *s = r->out;
 	double e = x - y;
 
 	s->n++;
-	r->sums.x2[k] += x * x;
+	l->x2[k] += x * x;
 	s->min_x = fmin(s->min_x, x) + 0.0;
 	s->max_x = fmax(s->max_x, x) + 0.0;
 	if (!r->has_y)
 		return;
-	r->sums.y2[k] += y * y;
-	r->sums.e2[k] += e * e;
-	r->sums.ae[k] += fabs(e);
+	l->y2[k] += y * y;
+	l->e2[k] += e * e;
+	l->ae[k] += fabs(e);
 	s->min_y = fmin(s->min_y, y) + 0.0;
 	s->max_y = fmax(s->max_y, y) + 0.0;
 	if (fabs(e) > s->max_abs_e) {
@@ -431,6 +438,8 @@ static __attribute__((noinline)) void block_exact(struct run *r, int64_t start, 
 						  const float *yf)
 {
 	double x[PAIR_BLOCK], y[PAIR_BLOCK];
+	struct sum_lanes l = { 0 };
+	struct run_sums sums;
 	bool keep[PAIR_BLOCK];
 	int i;
 
@@ -446,8 +455,10 @@ static __attribute__((noinline)) void block_exact(struct run *r, int64_t start, 
 		r->out->nonfinite_x += !isfinite(x[i]);
 		r->out->nonfinite_y += !isfinite(y[i]);
 		if (keep[i])
-			exact_sum(r, start + i, i & (PAIR_LANES - 1), x[i], y[i]);
+			exact_sum(r, &l, start + i, i & (PAIR_LANES - 1), x[i], y[i]);
 	}
+	sum_totals(&sums, &l);
+	add_sums(r->out, &sums);
 	if (r->local_on)
 		exact_local(r, start, x, len, keep);
 	exact_hist(r, x, len, keep);
@@ -463,7 +474,7 @@ static void block(struct run *r, int64_t start, int len)
 {
 	float xbuf[PAIR_BLOCK], ybuf[PAIR_BLOCK];
 	const float *x, *y = NULL;
-	struct block_range range;
+	struct run_sums sums;
 	bool finite;
 
 	if (r->has_y && r->y.dtype != DT_DOUBLE)
@@ -473,21 +484,22 @@ static void block(struct run *r, int64_t start, int len)
 		return;
 	}
 	x = floats(&r->x, start, len, xbuf);
-	finite = y ? r->k->sums(x, y, len, &r->sums, &range)
-		   : r->k->sums_x(x, len, &r->sums, &range);
+	finite = y ? r->k->sums(x, y, len, &sums)
+		   : r->k->sums_x(x, len, &sums);
 	if (!finite) {
 		block_exact(r, start, len, y);
 		return;
 	}
 	r->out->n += len;
-	merge_range(r->out, &range, r->has_y);
-	if (y && range.max_e > r->out->max_abs_e)
-		locate(r->out, start, x, y, range.max_e);
+	add_sums(r->out, &sums);
+	merge_range(r->out, &sums, r->has_y);
+	if (y && sums.max_e > r->out->max_abs_e)
+		locate(r->out, start, x, y, sums.max_e);
 	if (r->local_on)
 		block_local(r, start, x, len);
-	binner_block(&r->bin, x, len, range.min_x, range.max_x);
+	binner_block(&r->bin, x, len, sums.min_x, sums.max_x);
 	if (r->chan_x2)
-		block_chan(r, start, x, y, len);
+		block_chan(r, start, x, y, len, &sums);
 	if (r->has_pre)
 		block_pre_floats(r, start, len, y);
 }
@@ -511,21 +523,6 @@ static void note_quantizers(const struct run *r)
 	}
 }
 
-static void finish(struct run *r)
-{
-	struct pair_sums *s = r->out;
-
-	binner_finish(&r->bin);
-	s->sum_x2 += lanes_total(r->sums.x2);
-	s->sum_y2 += lanes_total(r->sums.y2);
-	s->sum_e2 += lanes_total(r->sums.e2);
-	s->sum_abs_e += lanes_total(r->sums.ae);
-	s->sum_p2 += lanes_total(r->pre_sums.x2);
-	s->sum_pe2 += lanes_total(r->pre_sums.e2);
-	if (r->local_on && r->local.count == 1)
-		local_finish(r, &r->lanes, &r->quant);
-}
-
 bool pair_accumulate(const struct pair_spec *spec, const struct pair_input *in,
 		     struct pair_sums *sums, struct hist *hist, struct pair_codes *codes,
 		     double *chan_x2, double *chan_e2)
@@ -543,15 +540,13 @@ bool pair_accumulate(const struct pair_spec *spec, const struct pair_input *in,
 		return false;
 	if (r.x.n == 0)
 		return true;
-	if (r.local_on && r.local.count == 1)
-		r.local_on = local_quant(&spec->local, 0, &r.quant);
 	if (r.local_on)
 		note_quantizers(&r);
 	r.codes_all = codes && r.local_on && range > 0 && range <= 256 ? range : 0;
 	binner_init(&r.bin, hist, r.k, r.x.n);
 	for (start = 0; start < r.x.n; start += PAIR_BLOCK)
 		block(&r, start, r.x.n - start < PAIR_BLOCK ? (int)(r.x.n - start) : PAIR_BLOCK);
-	finish(&r);
+	binner_finish(&r.bin);
 	return true;
 }
 

@@ -14,13 +14,11 @@
  *           with non-finite p are left out of sum_p2 and sum_pe2 alone
  *
  * Summation order, the same on every CPU. A tensor is cut into blocks of PAIR_BLOCK consecutive
- * elements. Each sum has 16 double lanes, element i adds to lane i mod 16 (one multiply rounding,
- * one add rounding, never fused), and at the end of the call lane k + 8 is added to lane k, then
- * k + 4, k + 2, k + 1; the result is added to struct pair_sums. For channel sums, and for a
- * per-axis local quantizer, the part of a channel that lies in one block is a run: it starts at
- * lane 0 and its total is added when the run ends (with one element per channel, channel-last
- * tensors, each square is added directly). Level of instruction set, alignment and thread change
- * no bit of any result.
+ * elements; a run is a block or, for channel sums and a per-axis local quantizer, the part of one
+ * channel that lies in a block. A run has 16 double lanes that start at 0; its element i adds to
+ * lane i mod 16 (one multiply rounding, one add rounding, never fused). Then lane k + 8 is added
+ * to lane k, k + 4, k + 2, k + 1, and this total is added to struct pair_sums or the channel.
+ * Level of instruction set, alignment and thread change no bit of any result.
  *
  * Everything here is pure: no allocation, no globals, no I/O; calls on different outputs may run
  * in parallel. Up to 64 KiB of stack per call.
