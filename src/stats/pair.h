@@ -58,6 +58,7 @@ struct pair_spec {
 	struct pair_quant local;        /* scale NULL: no local statistics */
 	float lo, hi;                   /* clamp of `pre`; only read when there is one */
 	int channel_axis;               /* of the channel sums; -1: none */
+	int hist_every;                 /* histogram of every k-th block only; 0 and 1: of all */
 	enum pair_level level;
 };
 
