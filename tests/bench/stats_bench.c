@@ -11,7 +11,10 @@
 #include "stats/pair.h"
 #include "tensor/dtype.h"
 
-enum { F_Y = 1, F_LOCAL = 2, F_CODES = 4, F_HIST = 8, F_CHAN = 16, F_PRE = 32, F_FLOAT = 64, F_EVERY4 = 128 };
+enum {
+	F_Y = 1, F_LOCAL = 2, F_CODES = 4, F_HIST = 8, F_CHAN = 16, F_PRE = 32, F_FLOAT = 64,
+	F_EVERY4 = 128
+};
 
 static const struct {
 	const char *name;
