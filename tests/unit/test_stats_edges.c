@@ -116,6 +116,36 @@ static void int32_codes_subtract_exactly(void **state)
 	assert_true(r.sums.max_y == 4294967296.0 && r.sums.min_y == 5);
 }
 
+static void a_zero_point_beyond_the_codes_does_not_wrap(void **state)
+{
+	static struct kase k;
+	static struct result r;
+
+	(void)state;
+	simple(&k, 1, (int64_t[]){ 40 });
+	memset(uy(&k), 255, 40);
+	k.scale[0][0] = 1;
+	k.zp[0][0] = INT32_MIN;
+	check(&k);
+	assert_true(run(&k, PAIR_LEVEL_AUTO, &r));
+	/* 255 + 2^31, floats there are 256 apart */
+	assert_true(r.sums.min_y == 2147483904.0 && r.sums.max_y == 2147483904.0);
+}
+
+static void a_channel_may_end_one_element_before_the_block(void **state)
+{
+	static struct kase k;
+	int inner, i;
+
+	(void)state;
+	for (inner = PAIR_BLOCK - 1; inner <= PAIR_BLOCK + 1; inner++) {
+		simple(&k, 3, (int64_t[]){ 1, 5, inner });
+		for (i = 0; i < k.n; i++)
+			fx(&k)[i] = (float)(i % 97) / 8;
+		check(&k);
+	}
+}
+
 static void non_finite_elements_are_left_out_and_counted(void **state)
 {
 	static struct kase k;
@@ -260,6 +290,8 @@ int main(void)
 		cmocka_unit_test(codes_seen_are_counted_from_qmin),
 		cmocka_unit_test(an_impossible_scale_leaves_the_local_part_out),
 		cmocka_unit_test(int32_codes_subtract_exactly),
+		cmocka_unit_test(a_zero_point_beyond_the_codes_does_not_wrap),
+		cmocka_unit_test(a_channel_may_end_one_element_before_the_block),
 		cmocka_unit_test(non_finite_elements_are_left_out_and_counted),
 		cmocka_unit_test(the_first_of_equal_errors_is_the_largest),
 		cmocka_unit_test(the_sum_of_products_comes_from_the_squares),

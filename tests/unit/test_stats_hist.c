@@ -160,6 +160,37 @@ static void a_tiny_negative_value_stays_below_zero_when_bins_are_wide(void **sta
 	}
 }
 
+static void a_value_on_the_limit_widens(void **state)
+{
+	static struct hist h, want;
+	static float f[LONG];
+	static double x[LONG];
+	struct moments m;
+	int i;
+
+	(void)state;
+	for (i = 0; i < LONG; i++)              /* width 2^-10 holds up to 1, without it */
+		x[i] = f[i] = i < LONG / 2 ? (float)(i % 9) / 9 : (float)(i % 2);
+	hist_init(&want);
+	hist_add(&want, x, LONG);
+	hist_init(&h);
+	moments_init(&m);
+	assert_true(moments_accumulate(&m, &h, f, DT_FLOAT, LONG, PAIR_LEVEL_AUTO));
+	assert_int_equal(h.exp, -9);
+	assert_memory_equal(&h, &want, sizeof(h));
+}
+
+static void a_quotient_below_the_smallest_double_keeps_its_side(void **state)
+{
+	static struct hist h;
+
+	(void)state;
+	hist_init(&h);
+	hist_add(&h, (double[]){ 1e308, -1e-310, 1e-310 }, 3);
+	assert_int_equal(h.count[HIST_HALF - 1], 1);
+	assert_int_equal(h.count[HIST_HALF], 1);
+}
+
 static void edges_surround_their_values(void **state)
 {
 	static struct hist h;
@@ -187,6 +218,8 @@ int main(void)
 		cmocka_unit_test(the_kernels_count_as_the_plain_loop),
 		cmocka_unit_test(the_width_is_the_smallest_that_fits),
 		cmocka_unit_test(a_tiny_negative_value_stays_below_zero_when_bins_are_wide),
+		cmocka_unit_test(a_value_on_the_limit_widens),
+		cmocka_unit_test(a_quotient_below_the_smallest_double_keeps_its_side),
 		cmocka_unit_test(edges_surround_their_values),
 	};
 
