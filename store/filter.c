@@ -8,7 +8,8 @@
 #include "store/internal.h"
 #include "store/query.h"
 
-enum { FIRST_PARAM = 10, MAX_TERMS = 250, MAX_DEPTH = 200 };
+/* SQLite's parser has a stack of 100 entries: about 3 a level of parentheses. */
+enum { FIRST_PARAM = 10, MAX_TERMS = 250, MAX_DEPTH = 20 };
 
 struct store_filter {
 	enum { NODE_CMP, NODE_ANY, NODE_AND, NODE_OR, NODE_NOT } kind;
@@ -18,7 +19,7 @@ struct store_filter {
 	struct filter_value v;
 	char *text;                     /* what v.text points to */
 	struct store_filter *a, *b;
-	int depth, terms;
+	int depth, terms;               /* depth: levels of parentheses and NOT */
 };
 
 void filter_free(struct store_filter *f)
@@ -113,6 +114,12 @@ int filter_any_text(enum store_table table, const char *text, struct store_filte
 			out, err);
 }
 
+/* a & b & c is one level, however it was built. */
+static int depth_under(const struct store_filter *child, int kind)
+{
+	return !child ? 0 : child->kind == (unsigned)kind && kind != NODE_NOT ? child->depth : child->depth + 1;
+}
+
 static struct store_filter *join(int kind, struct store_filter *a, struct store_filter *b, bool two)
 {
 	struct store_filter *f = a && (b || !two) ? mem_alloc(sizeof(*f)) : NULL;
@@ -123,7 +130,7 @@ static struct store_filter *join(int kind, struct store_filter *a, struct store_
 		return NULL;
 	}
 	*f = (struct store_filter){ .kind = kind, .table = a->table, .a = a, .b = b };
-	f->depth = 1 + (b && b->depth > a->depth ? b->depth : a->depth);
+	f->depth = depth_under(a, kind) > depth_under(b, kind) ? depth_under(a, kind) : depth_under(b, kind);
 	f->terms = a->terms + (b ? b->terms : 0);
 	return f;
 }
@@ -172,6 +179,19 @@ static void render_any(const struct store_column *columns, size_t n, int param, 
 }
 
 static void render(const struct store_filter *f, const struct store_column *columns, size_t n, int *param,
+		   struct str *sql);
+
+static void render_side(const struct store_filter *f, const struct store_filter *parent,
+			const struct store_column *columns, size_t n, int *param, struct str *sql)
+{
+	bool bare = f->kind == parent->kind || f->kind == NODE_CMP || f->kind == NODE_ANY;
+
+	str_add(sql, bare ? "" : "(");
+	render(f, columns, n, param, sql);
+	str_add(sql, bare ? "" : ")");
+}
+
+static void render(const struct store_filter *f, const struct store_column *columns, size_t n, int *param,
 		   struct str *sql)
 {
 	switch (f->kind) {
@@ -183,15 +203,13 @@ static void render(const struct store_filter *f, const struct store_column *colu
 		break;
 	case NODE_AND:
 	case NODE_OR:
-		str_add(sql, "(");
-		render(f->a, columns, n, param, sql);
+		render_side(f->a, f, columns, n, param, sql);
 		str_add(sql, f->kind == NODE_AND ? " AND " : " OR ");
-		render(f->b, columns, n, param, sql);
-		str_add(sql, ")");
+		render_side(f->b, f, columns, n, param, sql);
 		break;
 	case NODE_NOT:
 		str_add(sql, "NOT ");
-		render(f->a, columns, n, param, sql);
+		render_side(f->a, f, columns, n, param, sql);
 		break;
 	}
 }
@@ -215,7 +233,9 @@ int filter_render(const struct store_filter *f, const struct store_column *colum
 			       f->terms, f->depth, MAX_TERMS, MAX_DEPTH);
 	if (!same_table(f, columns))
 		return err_set(err, QD_EBUG, "filter: made for another table");
+	str_add(sql, "(");
 	render(f, columns, n, &param, sql);
+	str_add(sql, ")");
 	return 0;
 }
 

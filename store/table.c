@@ -38,6 +38,8 @@
 	"(SELECT s.name FROM run r JOIN sample s ON s.dataset_id = r.dataset_id AND s.idx = v.worst_sample " \
 	"WHERE r.id = ?1)"
 
+#define SQL_RECIPE(expr) "CASE WHEN json_valid(v.recipe) THEN " expr " END"
+
 #define SCALE_COLUMNS \
 	{ "scale", NULL, STORE_JSON, true, "", "v.scale", "v.scale0" }, \
 	{ "zero_point", "zp", STORE_JSON, true, "", "v.zero_point", "v.zero0" }
@@ -181,8 +183,8 @@ static const struct store_column run_columns[] = {
 	{ "quant_format", "format", STORE_TEXT, true, "", "v.quant_format", NULL },
 	C_R("data_path", STORE_TEXT, ""),
 	C_R("observer", STORE_TEXT, ""),
-	C_R("calibrator", STORE_TEXT, ""),
-	C_R("excluded_nodes", STORE_INT, ""),
+	X_R("calibrator", STORE_TEXT, "", SQL_RECIPE("json_extract(v.recipe, '$.calibrate_method')")),
+	X_R("excluded_nodes", STORE_INT, "", SQL_RECIPE("json_array_length(v.recipe, '$.nodes_to_exclude')")),
 	A_R("sqnr_db", "sqnr", STORE_REAL, "dB"),
 	C_R("status", STORE_TEXT, ""),
 	C_R("message", STORE_TEXT, ""),
