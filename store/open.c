@@ -186,12 +186,35 @@ static int place_new(const char *tmp, const char *path, struct qd_err *err)
 	return err_errno(err, QD_EDISK, "%s: cannot create the store", path);
 }
 
+/* A -wal or -journal of a store that is gone would be replayed into the new one. */
+static int no_leftovers(const char *path, struct qd_err *err)
+{
+	static const char *const suffixes[] = { "-wal", "-journal" };
+	int rc = 0;
+
+	for (size_t i = 0; i < 2 && !rc; i++) {
+		char *side = mem_printf("%s%s", path, suffixes[i]);
+		struct stat sb;
+
+		if (!side)
+			rc = err_oom(err, "creating the store");
+		else if (stat(side, &sb) == 0 && sb.st_size > 0)
+			rc = err_set(err, QD_EINPUT, "%s: left over from a store that is gone; put the store back "
+				     "beside it, or remove it", side);
+		free(side);
+	}
+	return rc;
+}
+
 /* A store appears whole or not at all: made beside its place (mode 0600), then renamed. */
 static int create_file(const char *path, const struct schema_plan *plan, struct qd_err *err)
 {
-	char *tmp = mem_printf("%s.XXXXXX", path);
-	int fd, rc;
+	int fd, rc = no_leftovers(path, err);
+	char *tmp;
 
+	if (rc)
+		return rc;
+	tmp = mem_printf("%s.XXXXXX", path);
 	if (!tmp)
 		return err_oom(err, "creating the store");
 	fd = fault_hit(FAULT_IO) ? (errno = EIO, -1) : mkostemp(tmp, O_CLOEXEC);

@@ -274,6 +274,52 @@ static void damage_is_found_at_opening(void **state)
 	refused(QD_EINPUT, "damaged", "");
 }
 
+/* Beyond 32 MiB only the small tables are checked; they still are. */
+static void a_large_store_is_checked_where_it_matters(void **state)
+{
+	enum { BYTES = 40 << 20 };
+	struct store *st = open_new();
+	struct store_activation a = { .side = "float", .tensor = "t", .dtype = "FLOAT", .shape = "[1]", .bytes = BYTES };
+	void *data = calloc(1, BYTES);
+	int64_t id, page;
+	char junk[4000];
+	int fd;
+
+	(void)state;
+	OK(store_begin(st, err));
+	OK(add_run(st, &a.run_id, err));
+	OK(store_put_activation(st, &a, data, &id, err));
+	OK(store_commit(st, err));
+	free(data);
+	page = query(st, "SELECT rootpage FROM sqlite_schema WHERE name='run'");
+	store_close(st);
+	OK(store_open_readonly(path, 0, &st, err));
+	store_close(st);
+	memset(junk, 0x5a, sizeof(junk));
+	fd = open(path, O_RDWR);
+	assert_int_equal(pwrite(fd, junk, sizeof(junk), (page - 1) * 8192), sizeof(junk));
+	close(fd);
+	refused(QD_EINPUT, "damaged", "");
+}
+
+static void what_a_deleted_store_left_is_not_replayed(void **state)
+{
+	char wal[4300];
+	struct store *st;
+	struct qd_err bad = { 0 };
+
+	(void)state;
+	snprintf(wal, sizeof(wal), "%s-wal", path);
+	write_file(wal, "frames", 6);
+	assert_int_equal(store_create_or_open(path, STORE_CREATE, &st, &bad), QD_EINPUT);
+	assert_non_null(strstr(bad.msg, "a.qdb-wal: left over"));
+	assert_true(fs_exists(wal));
+	assert_false(fs_exists(path));
+	write_file(wal, "", 0);
+	OK(store_create_or_open(path, STORE_CREATE, &st, err));
+	store_close(st);
+}
+
 static void a_path_is_only_ever_a_path(void **state)
 {
 	static const char *const names[] = { "file:x?mode=memory", ":memory:", "a b%20#c?d.qdb", "-x", "\xff.qdb" };
@@ -550,6 +596,8 @@ int main(void)
 		T(a_schema_that_is_not_ours_to_the_letter_is_refused),
 		T(comments_and_spaces_are_no_difference),
 		T(damage_is_found_at_opening),
+		T(a_large_store_is_checked_where_it_matters),
+		T(what_a_deleted_store_left_is_not_replayed),
 		T(a_path_is_only_ever_a_path),
 		T(a_store_in_a_read_only_folder_can_be_read),
 		T(a_reader_sees_the_last_commit_while_the_writer_writes),
