@@ -6,7 +6,8 @@
 void store_sums_init(struct store_sums *s)
 {
 	*s = (struct store_sums){
-		.min_x = NAN, .max_x = NAN, .min_y = NAN, .max_y = NAN, .scale_min = NAN, .scale_max = NAN,
+		.min_x = NAN, .max_x = NAN, .min_y = NAN, .max_y = NAN, .scale_min = NAN,
+			.scale_max = NAN,
 		.zero_min = STORE_NONE, .zero_max = STORE_NONE, .n_equal = STORE_NONE,
 		.worst_sample = STORE_NONE, .worst_ratio = NAN,
 	};
@@ -51,7 +52,8 @@ void store_sums_fold(struct store_sums *t, const struct store_sums *b)
 		t->zero_min = b->zero_min;
 	if (b->zero_max != STORE_NONE && (t->zero_max == STORE_NONE || b->zero_max > t->zero_max))
 		t->zero_max = b->zero_max;
-	if (b->worst_sample != STORE_NONE && (t->worst_sample == STORE_NONE || b->worst_ratio > t->worst_ratio)) {
+	if (b->worst_sample != STORE_NONE && (t->worst_sample == STORE_NONE ||
+					      b->worst_ratio > t->worst_ratio)) {
 		t->worst_sample = b->worst_sample;
 		t->worst_ratio = b->worst_ratio;
 	}

@@ -70,7 +70,8 @@ int64_t store_disk_bytes(struct store *st)
 /* ---- helpers ---- */
 
 /* INSERT of rec through its map with its own id left to SQLite; *id (may be NULL) receives it. */
-static int insert(struct store *st, const struct record_map *m, const void *rec, int64_t *id, struct qd_err *err)
+static int insert(struct store *st, const struct record_map *m, const void *rec, int64_t *id,
+		  struct qd_err *err)
 {
 	sqlite3_stmt *s = record_insert(st, m, err);
 	int rc;
@@ -88,10 +89,12 @@ static int insert(struct store *st, const struct record_map *m, const void *rec,
 static void make_child_insert(struct str *out, const void *key, int verb)
 {
 	const struct record_map *m = key;
-	const char *owner = m == &map_sample ? "dataset_id" : m == &map_score ? "run_id" : "model_id";
+	const char *owner = m == &map_sample ? "dataset_id" : m == &map_score ? "run_id"
+		: "model_id";
 
 	(void)verb;
-	str_addf(out, "INSERT%s INTO %s(%s, ", m == &map_score ? " OR REPLACE" : "", m->table, owner);
+	str_addf(out, "INSERT%s INTO %s(%s, ", m == &map_score ? " OR REPLACE" : "", m->table,
+		 owner);
 	record_columns(out, m, "");
 	str_add(out, ") VALUES(?1");
 	for (size_t i = 0; i < m->n; i++)
@@ -99,7 +102,8 @@ static void make_child_insert(struct str *out, const void *key, int verb)
 	str_add(out, ")");
 }
 
-static int insert_children(struct store *st, const struct record_map *m, int64_t owner, const void *v, size_t n,
+static int insert_children(struct store *st, const struct record_map *m, int64_t owner,
+			   const void *v, size_t n,
 			   struct qd_err *err)
 {
 	int rc = need_transaction(st, err);
@@ -127,9 +131,11 @@ static int find_id(struct store *st, sqlite3_stmt *s, int64_t *id, struct qd_err
 
 /* ---- models, data ---- */
 
-int store_add_model(struct store *st, const struct store_model *m, int64_t *id, bool *existed, struct qd_err *err)
+int store_add_model(struct store *st, const struct store_model *m, int64_t *id, bool *existed,
+		    struct qd_err *err)
 {
-	static const char sql[] = "SELECT id FROM model WHERE role=?1 AND path=?2 AND sha256=?3 AND size=?4 AND "
+	static const char sql[] = "SELECT id FROM model WHERE role=?1 AND path=?2 AND sha256=?3 "
+		"AND size=?4 AND "
 		"mtime_ns=?5 AND stamps=?6";
 	struct store_model row = *m;
 	sqlite3_stmt *s;
@@ -156,7 +162,8 @@ int store_add_model(struct store *st, const struct store_model *m, int64_t *id, 
 	return rc || *id ? rc : insert(st, &map_model, &row, id, err);
 }
 
-int store_add_nodes(struct store *st, int64_t model_id, const struct store_node *v, size_t n, struct qd_err *err)
+int store_add_nodes(struct store *st, int64_t model_id, const struct store_node *v, size_t n,
+		    struct qd_err *err)
 {
 	return insert_children(st, &map_node, model_id, v, n, err);
 }
@@ -170,7 +177,8 @@ int store_add_tensors(struct store *st, int64_t model_id, const struct store_ten
 int store_add_dataset(struct store *st, const struct store_dataset *d, int64_t *id, bool *existed,
 		      struct qd_err *err)
 {
-	static const char sql[] = "SELECT id FROM dataset WHERE path=?1 AND options=?2 AND stamp=?3 AND n=?4";
+	static const char sql[] = "SELECT id FROM dataset WHERE path=?1 AND options=?2 AND "
+		"stamp=?3 AND n=?4";
 	struct store_dataset row = *d;
 	sqlite3_stmt *s;
 	int rc = need_transaction(st, err);
@@ -199,10 +207,12 @@ int store_add_samples(struct store *st, int64_t dataset_id, const struct store_s
 	return insert_children(st, &map_sample, dataset_id, v, n, err);
 }
 
-int store_set_sample_sha(struct store *st, int64_t dataset_id, int64_t idx, const char *sha256, struct qd_err *err)
+int store_set_sample_sha(struct store *st, int64_t dataset_id, int64_t idx, const char *sha256,
+			 struct qd_err *err)
 {
 	int rc = need_transaction(st, err);
-	sqlite3_stmt *s = rc ? NULL : sql_get(st, "UPDATE sample SET sha256=?3 WHERE dataset_id=?1 AND idx=?2", err);
+	sqlite3_stmt *s = rc ? NULL : sql_get(st, "UPDATE sample SET sha256=?3 WHERE dataset_id=?1 "
+					      "AND idx=?2", err);
 
 	if (!s)
 		return rc ? rc : st->last;
@@ -212,7 +222,8 @@ int store_set_sample_sha(struct store *st, int64_t dataset_id, int64_t idx, cons
 	return sql_run(st, s, "writing", err);
 }
 
-int store_set_dataset_sha(struct store *st, int64_t dataset_id, const char *sha256, struct qd_err *err)
+int store_set_dataset_sha(struct store *st, int64_t dataset_id, const char *sha256,
+			  struct qd_err *err)
 {
 	int rc = need_transaction(st, err);
 	sqlite3_stmt *s = rc ? NULL : sql_get(st, "UPDATE dataset SET sha256=?2 WHERE id=?1", err);
@@ -246,7 +257,8 @@ int store_add_run(struct store *st, const struct store_run *r, int64_t *id, stru
 
 int store_resume_run(struct store *st, int64_t run_id, struct qd_err *err)
 {
-	static const char sql[] = "UPDATE run SET status='running', message=NULL, owner_pid=?2, owner_start=?3 "
+	static const char sql[] = "UPDATE run SET status='running', message=NULL, owner_pid=?2, "
+		"owner_start=?3 "
 		"WHERE id=?1";
 	struct store_arena a = STORE_ARENA_INIT;
 	struct store_run run = { 0 };
@@ -256,7 +268,8 @@ int store_resume_run(struct store *st, int64_t run_id, struct qd_err *err)
 	if (!rc)
 		rc = store_run_get(st, run_id, &a, &run, err);
 	if (!rc && store_owner_alive(&run) && run.owner_pid != getpid())
-		rc = err_set(err, QD_EINPUT, "%s: run %lld is being written by process %lld; wait for it or stop it",
+		rc = err_set(err, QD_EINPUT, "%s: run %lld is being written by process %lld; wait "
+			     "for it or stop it",
 			     st->path, (long long)run_id, (long long)run.owner_pid);
 	store_arena_release(&a);
 	s = rc ? NULL : sql_get(st, sql, err);
@@ -268,10 +281,12 @@ int store_resume_run(struct store *st, int64_t run_id, struct qd_err *err)
 	return sql_run(st, s, "writing", err);
 }
 
-int store_set_progress(struct store *st, int64_t run_id, int64_t samples_done, int64_t samples_bad, double seconds,
+int store_set_progress(struct store *st, int64_t run_id, int64_t samples_done, int64_t samples_bad,
+		       double seconds,
 		       int64_t peak_rss, struct qd_err *err)
 {
-	static const char sql[] = "UPDATE run SET samples_done=?2, samples_bad=?3, seconds=?4, peak_rss=?5 WHERE id=?1";
+	static const char sql[] = "UPDATE run SET samples_done=?2, samples_bad=?3, seconds=?4, "
+		"peak_rss=?5 WHERE id=?1";
 	int rc = need_transaction(st, err);
 	sqlite3_stmt *s = rc ? NULL : sql_get(st, sql, err);
 
@@ -285,9 +300,11 @@ int store_set_progress(struct store *st, int64_t run_id, int64_t samples_done, i
 	return sql_run(st, s, "writing", err);
 }
 
-int store_finish_run(struct store *st, int64_t run_id, const char *status, const char *message, struct qd_err *err)
+int store_finish_run(struct store *st, int64_t run_id, const char *status, const char *message,
+		     struct qd_err *err)
 {
-	static const char sql[] = "UPDATE run SET status=?2, message=?3, owner_pid=NULL, owner_start=NULL WHERE id=?1";
+	static const char sql[] = "UPDATE run SET status=?2, message=?3, owner_pid=NULL, "
+		"owner_start=NULL WHERE id=?1";
 	int rc = need_transaction(st, err);
 	sqlite3_stmt *s = rc ? NULL : sql_get(st, sql, err);
 
@@ -302,7 +319,8 @@ int store_finish_run(struct store *st, int64_t run_id, const char *status, const
 int store_delete_run(struct store *st, int64_t run_id, struct qd_err *err)
 {
 	static const char *const sql[] = {
-		"DELETE FROM activation_chunk WHERE activation_id IN (SELECT id FROM activation WHERE run_id=?1)",
+		"DELETE FROM activation_chunk WHERE activation_id IN (SELECT id FROM activation "
+			"WHERE run_id=?1)",
 		"DELETE FROM activation WHERE run_id=?1",
 		"DELETE FROM pooled WHERE pair_id IN (SELECT id FROM pair WHERE run_id=?1)",
 		"DELETE FROM pair_total WHERE pair_id IN (SELECT id FROM pair WHERE run_id=?1)",
@@ -328,7 +346,8 @@ int store_delete_run(struct store *st, int64_t run_id, struct qd_err *err)
 
 /* ---- pairs and their sums ---- */
 
-int store_add_pairs(struct store *st, int64_t run_id, struct store_pair *v, size_t n, struct qd_err *err)
+int store_add_pairs(struct store *st, int64_t run_id, struct store_pair *v, size_t n,
+		    struct qd_err *err)
 {
 	int rc = need_transaction(st, err);
 
@@ -403,7 +422,8 @@ int store_put_total(struct store *st, int64_t pair_id, const struct store_sums *
 {
 	static const struct store_total_extra none = { STORE_NONE, STORE_NONE, NAN, "" };
 	int rc = need_transaction(st, err);
-	sqlite3_stmt *q = rc ? NULL : sql_get_made(st, &map_total, REC_REPLACE, make_put_total, err);
+	sqlite3_stmt *q = rc ? NULL : sql_get_made(st, &map_total, REC_REPLACE, make_put_total,
+						   err);
 
 	if (!q)
 		return rc ? rc : st->last;
@@ -415,11 +435,14 @@ int store_put_total(struct store *st, int64_t pair_id, const struct store_sums *
 
 /* ---- blobs ---- */
 
-int store_put_pooled(struct store *st, int64_t pair_id, const char *kind, int64_t samples_done, const void *data,
+int store_put_pooled(struct store *st, int64_t pair_id, const char *kind, int64_t samples_done,
+		     const void *data,
 		     size_t bytes, struct qd_err *err)
 {
-	static const char sql[] = "INSERT INTO pooled(pair_id, kind, samples_done, data) VALUES(?1,?2,?3,?4) "
-		"ON CONFLICT(pair_id, kind) DO UPDATE SET samples_done=excluded.samples_done, data=excluded.data";
+	static const char sql[] = "INSERT INTO pooled(pair_id, kind, samples_done, data) "
+		"VALUES(?1,?2,?3,?4) "
+		"ON CONFLICT(pair_id, kind) DO UPDATE SET samples_done=excluded.samples_done, "
+			"data=excluded.data";
 	int rc = need_transaction(st, err);
 	sqlite3_stmt *s = rc ? NULL : sql_get(st, sql, err);
 
@@ -435,7 +458,8 @@ int store_put_pooled(struct store *st, int64_t pair_id, const char *kind, int64_
 }
 
 /* Store a blob that was just packed, and free it. */
-static int put_packed(struct store *st, int64_t pair_id, const char *kind, int64_t samples_done, void *blob,
+static int put_packed(struct store *st, int64_t pair_id, const char *kind, int64_t samples_done,
+		      void *blob,
 		      size_t bytes, struct qd_err *err)
 {
 	int rc = blob ? store_put_pooled(st, pair_id, kind, samples_done, blob, bytes, err)
@@ -445,7 +469,8 @@ static int put_packed(struct store *st, int64_t pair_id, const char *kind, int64
 	return rc;
 }
 
-int store_put_hist(struct store *st, int64_t pair_id, int64_t samples_done, int32_t exponent, int32_t first,
+int store_put_hist(struct store *st, int64_t pair_id, int64_t samples_done, int32_t exponent,
+		   int32_t first,
 		   const uint64_t *counts, uint32_t n, struct qd_err *err)
 {
 	size_t bytes;
@@ -457,13 +482,15 @@ int store_put_hist(struct store *st, int64_t pair_id, int64_t samples_done, int3
 	return put_packed(st, pair_id, "hist", samples_done, blob, bytes, err);
 }
 
-int store_put_codes(struct store *st, int64_t pair_id, int64_t samples_done, const unsigned char *codes,
+int store_put_codes(struct store *st, int64_t pair_id, int64_t samples_done,
+		    const unsigned char *codes,
 		    struct qd_err *err)
 {
 	return store_put_pooled(st, pair_id, "codes", samples_done, codes, STORE_CODES_BYTES, err);
 }
 
-int store_put_channels(struct store *st, int64_t pair_id, int64_t samples_done, const double *sum_x2,
+int store_put_channels(struct store *st, int64_t pair_id, int64_t samples_done,
+		       const double *sum_x2,
 		       const double *sum_e2, uint32_t n, struct qd_err *err)
 {
 	size_t bytes;
@@ -474,9 +501,11 @@ int store_put_channels(struct store *st, int64_t pair_id, int64_t samples_done, 
 
 static int drop_activation(struct store *st, const struct store_activation *a, struct qd_err *err)
 {
-	static const char find[] = "SELECT id FROM activation WHERE run_id=?1 AND side=?2 AND tensor=?3 AND sample=?4";
+	static const char find[] = "SELECT id FROM activation WHERE run_id=?1 AND side=?2 AND "
+		"tensor=?3 AND sample=?4";
 	static const char *const drop[] = {
-		"DELETE FROM activation_chunk WHERE activation_id=?1", "DELETE FROM activation WHERE id=?1",
+		"DELETE FROM activation_chunk WHERE activation_id=?1",
+			"DELETE FROM activation WHERE id=?1",
 	};
 	sqlite3_stmt *s = sql_get(st, find, err);
 	int64_t id;
@@ -499,14 +528,16 @@ static int drop_activation(struct store *st, const struct store_activation *a, s
 	return rc;
 }
 
-int store_put_activation(struct store *st, const struct store_activation *a, const void *data, int64_t *id,
+int store_put_activation(struct store *st, const struct store_activation *a, const void *data,
+			 int64_t *id,
 			 struct qd_err *err)
 {
 	struct store_activation row = *a;
 	int rc = need_transaction(st, err);
 
 	if (!rc && a->bytes < 0)
-		rc = err_set(err, QD_EBUG, "store: an activation of %lld bytes", (long long)a->bytes);
+		rc = err_set(err, QD_EBUG, "store: an activation of %lld bytes",
+			     (long long)a->bytes);
 	if (!rc)
 		rc = drop_activation(st, a, err);
 	row.id = 0;
@@ -514,7 +545,8 @@ int store_put_activation(struct store *st, const struct store_activation *a, con
 		rc = insert(st, &map_activation, &row, id, err);
 	for (int64_t at = 0, seq = 0; at < a->bytes && !rc; at += STORE_CHUNK_BYTES, seq++) {
 		int64_t left = a->bytes - at;
-		sqlite3_stmt *s = sql_get(st, "INSERT INTO activation_chunk(activation_id, seq, data) VALUES(?1,?2,?3)",
+		sqlite3_stmt *s = sql_get(st, "INSERT INTO activation_chunk(activation_id, seq, "
+					  "data) VALUES(?1,?2,?3)",
 					  err);
 
 		if (!s)
@@ -522,14 +554,16 @@ int store_put_activation(struct store *st, const struct store_activation *a, con
 		sqlite3_bind_int64(s, 1, *id);
 		sqlite3_bind_int64(s, 2, seq);
 		sqlite3_bind_blob(s, 3, (const char *)data + at,
-				  (int)(left < STORE_CHUNK_BYTES ? left : STORE_CHUNK_BYTES), SQLITE_STATIC);
+				  (int)(left < STORE_CHUNK_BYTES ? left : STORE_CHUNK_BYTES),
+					  SQLITE_STATIC);
 		rc = sql_run(st, s, "writing", err);
 		sqlite3_clear_bindings(s);
 	}
 	return rc;
 }
 
-int store_put_score(struct store *st, int64_t run_id, const struct store_score *s, struct qd_err *err)
+int store_put_score(struct store *st, int64_t run_id, const struct store_score *s,
+		    struct qd_err *err)
 {
 	return insert_children(st, &map_score, run_id, s, 1, err);
 }
@@ -541,7 +575,8 @@ int store_add_edit(struct store *st, const struct store_edit *e, int64_t *id, st
 	struct store_edit row = *e;
 	char now[32];
 	int rc = need_transaction(st, err);
-	sqlite3_stmt *s = rc ? NULL : sql_get(st, "UPDATE edit SET undone=2 WHERE run_id=?1 AND undone=1", err);
+	sqlite3_stmt *s = rc ? NULL : sql_get(st, "UPDATE edit SET undone=2 WHERE run_id=?1 AND "
+					      "undone=1", err);
 
 	if (!s)
 		return rc ? rc : st->last;
@@ -557,7 +592,8 @@ int store_add_edit(struct store *st, const struct store_edit *e, int64_t *id, st
 }
 
 /* Flip the edit that `find` names and return it as it is now. */
-static int flip_edit(struct store *st, const char *find, int64_t run_id, int undone, struct store_arena *a,
+static int flip_edit(struct store *st, const char *find, int64_t run_id, int undone,
+		     struct store_arena *a,
 		     struct store_edit *out, struct qd_err *err)
 {
 	int rc = need_transaction(st, err);
@@ -585,12 +621,14 @@ static int flip_edit(struct store *st, const char *find, int64_t run_id, int und
 /* Columns in the order of map_edit. */
 #define EDIT_COLUMNS "SELECT id, run_id, undone, action, target, value, at FROM edit WHERE run_id=?1 AND undone="
 
-int store_undo(struct store *st, int64_t run_id, struct store_arena *a, struct store_edit *out, struct qd_err *err)
+int store_undo(struct store *st, int64_t run_id, struct store_arena *a, struct store_edit *out,
+	       struct qd_err *err)
 {
 	return flip_edit(st, EDIT_COLUMNS "0 ORDER BY id DESC LIMIT 1", run_id, 1, a, out, err);
 }
 
-int store_redo(struct store *st, int64_t run_id, struct store_arena *a, struct store_edit *out, struct qd_err *err)
+int store_redo(struct store *st, int64_t run_id, struct store_arena *a, struct store_edit *out,
+	       struct qd_err *err)
 {
 	return flip_edit(st, EDIT_COLUMNS "1 ORDER BY id LIMIT 1", run_id, 0, a, out, err);
 }

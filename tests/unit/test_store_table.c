@@ -1,4 +1,5 @@
-/* Columns, orders, filters and metrics as views and reports see them: store/table.c, store/filter.c, the views. */
+/* Columns, orders, filters and metrics as views and reports see them: store/table.c,
+ * store/filter.c, the views. */
 #include "test_store_fixture.h"
 
 #include "base/clock.h"
@@ -26,7 +27,8 @@ static int without_run(void **state)
 }
 
 /* A pair with a total of these powers over 100 elements; x2 < 0: no total. */
-static int64_t add(const char *kind, int64_t pos, int64_t qpos, const char *tensor, double x2, double e2)
+static int64_t add(const char *kind, int64_t pos, int64_t qpos, const char *tensor, double x2,
+		   double e2)
 {
 	struct store_pair p = plain_pair(kind, pos, tensor);
 	struct store_sums s = plain_sums(x2, e2);
@@ -72,12 +74,14 @@ static void assert_num(const struct store_cell *c, double want)
 	assert_true(fabs(c->num - want) <= 1e-12 * fabs(want));
 }
 
-/* interface.md 3: zero_signal, SQNR ascending, exact, null; ties by position, tensor, quantizer position. */
+/* interface.md 3: zero_signal, SQNR ascending, exact, null; ties by position, tensor, quantizer
+ * position. */
 static void add_ranked(const char *kind)
 {
 	add(kind, 9, 0, "null", -1, 0);
 	add(kind, 1, 0, "exact_b", 5, 0);
-	add(kind, 0, 0, "exact_a", 0, 0);               /* all zero on both sides is exact, not zero_signal */
+	/* all zero on both sides is exact, not zero_signal */
+	add(kind, 0, 0, "exact_a", 0, 0);
 	add(kind, 8, 0, "good", 1000, 1);
 	add(kind, 7, 0, "tie_7", 100, 10);
 	add(kind, 6, 1, "tie_6q", 100, 10);
@@ -98,7 +102,8 @@ static void activations_and_weights_come_worst_first(void **state)
 	assert_string_equal(listed(ST_ACTIVATIONS, NULL), RANKED);
 	assert_string_equal(listed(ST_WEIGHTS, NULL), RANKED);
 	assert_string_equal(listed(ST_LAYERS, NULL),
-			    "exact_a exact_b zero_a bad tie_6a tie_6q tie_6q tie_7 good null zero_b");
+			    "exact_a exact_b zero_a bad tie_6a tie_6q tie_6q tie_7 good null "
+				    "zero_b");
 	assert_string_equal(listed(ST_OUTPUTS, NULL), "");
 }
 
@@ -106,7 +111,8 @@ static void ties_of_one_tensor_go_by_quantizer_position(void **state)
 {
 	int64_t *ids;
 	size_t n;
-	int64_t late = add("activation", 6, 1, "t", 100, 10), early = add("activation", 6, 0, "t", 10, 1);
+	int64_t late = add("activation", 6, 1, "t", 100, 10), early = add("activation", 6, 0, "t",
+		10, 1);
 
 	(void)state;
 	OK(store_list(st, run_id, ST_ACTIVATIONS, NULL, &ids, &n, err));
@@ -123,13 +129,16 @@ static void a_sort_puts_nulls_last_either_way(void **state)
 	(void)state;
 	add_ranked("activation");
 	assert_string_equal(listed(ST_ACTIVATIONS, &q),
-			    "bad tie_6a tie_6q tie_6q tie_7 good exact_a exact_b zero_a null zero_b");
+			    "bad tie_6a tie_6q tie_6q tie_7 good exact_a exact_b zero_a null "
+				    "zero_b");
 	q.descending = true;
 	assert_string_equal(listed(ST_ACTIVATIONS, &q),
-			    "good tie_6a tie_6q tie_6q tie_7 bad exact_a exact_b zero_a null zero_b");
+			    "good tie_6a tie_6q tie_6q tie_7 bad exact_a exact_b zero_a null "
+				    "zero_b");
 	q.sort = store_column_find(ST_ACTIVATIONS, "tensor");
 	assert_string_equal(listed(ST_ACTIVATIONS, &q),
-			    "zero_b zero_a tie_7 tie_6q tie_6q tie_6a null good exact_b exact_a bad");
+			    "zero_b zero_a tie_7 tie_6q tie_6q tie_6a null good exact_b exact_a "
+				    "bad");
 }
 
 static void every_column_of_every_table_sorts_and_reads(void **state)
@@ -166,14 +175,21 @@ static void every_column_of_every_table_sorts_and_reads(void **state)
 static void report_keys_are_the_interface(void **state)
 {
 	static const struct { enum store_table t; const char *keys; } want[] = {
-		{ ST_OUTPUTS, "name sqnr_db exact zero_signal cosine mse max_abs_err argmax_agreement agreement "
+		{ ST_OUTPUTS, "name sqnr_db exact zero_signal cosine mse max_abs_err "
+		  "argmax_agreement agreement "
 			"nonfinite_float nonfinite_quant " },
-		{ ST_ACTIVATIONS, "tensor quant_tensor node op matched_by observed xmodel_sqnr_db local_sqnr_db "
-			"qdq_sqnr_db exact zero_signal cosine mse max_abs_err rmse_over_scale float_min float_max scale "
-			"zero_point scale_min scale_max zero_point_min zero_point_max qmin qmax clipped_fraction "
-			"codes_used codes_available isolated_sqnr_db share_inherited share_weight share_rounding "
-			"share_clipping share_interaction worst_sample nonfinite_float nonfinite_quant " },
-		{ ST_WEIGHTS, "tensor quant_tensor node op axis block_size derived_from sqnr_db exact zero_signal mse "
+		{ ST_ACTIVATIONS, "tensor quant_tensor node op matched_by observed xmodel_sqnr_db "
+		  "local_sqnr_db "
+			"qdq_sqnr_db exact zero_signal cosine mse max_abs_err rmse_over_scale "
+				"float_min float_max scale "
+			"zero_point scale_min scale_max zero_point_min zero_point_max qmin qmax "
+				"clipped_fraction "
+			"codes_used codes_available isolated_sqnr_db share_inherited share_weight "
+				"share_rounding "
+			"share_clipping share_interaction worst_sample nonfinite_float "
+				"nonfinite_quant " },
+		{ ST_WEIGHTS, "tensor quant_tensor node op axis block_size derived_from sqnr_db "
+		  "exact zero_signal mse "
 			"max_abs_err worst_channel worst_channel_sqnr_db scale zero_point " },
 		{ ST_UNMATCHED, "tensor side reason detail node " },
 	};
@@ -215,10 +231,13 @@ static void metrics_are_the_definitions(void **state)
 	OK(store_put_total(st, p.id, &s, &x, err));
 	add("output", 0, 0, "out", 4, 1);
 	OK(store_put_score(st, run_id, &iso, err));
-	assert_num(cell(ST_ACTIVATIONS, p.id, "xmodel_sqnr_db"), 20);           /* 10 log10(1000 / 10) */
+	/* 10 log10(1000 / 10) */
+	assert_num(cell(ST_ACTIVATIONS, p.id, "xmodel_sqnr_db"), 20);
 	assert_num(cell(ST_ACTIVATIONS, p.id, "local_sqnr_db"), 10 * log10(1000 / 4.0));
-	assert_num(cell(ST_ACTIVATIONS, p.id, "qdq_sqnr_db"), 40);              /* 10 log10(100 / 0.01) */
-	assert_num(cell(ST_ACTIVATIONS, p.id, "cosine"), 900 / sqrt(1000.0 * 810));     /* sum xy = (1000+810-10)/2 */
+	/* 10 log10(100 / 0.01) */
+	assert_num(cell(ST_ACTIVATIONS, p.id, "qdq_sqnr_db"), 40);
+	/* sum xy = (1000+810-10)/2 */
+	assert_num(cell(ST_ACTIVATIONS, p.id, "cosine"), 900 / sqrt(1000.0 * 810));
 	assert_num(cell(ST_ACTIVATIONS, p.id, "mse"), 0.1);
 	assert_num(cell(ST_ACTIVATIONS, p.id, "rmse_over_scale"), sqrt(4 / 100.0) / 0.5);
 	assert_num(cell(ST_ACTIVATIONS, p.id, "clipped_fraction"), 0.25);
@@ -240,7 +259,8 @@ static void metrics_are_the_definitions(void **state)
 static void exact_zero_and_unmeasured_rows_have_null_sqnr(void **state)
 {
 	int64_t exact = add("output", 0, 0, "a", 5, 0), zero = add("output", 1, 0, "b", 0, 1);
-	int64_t none = add("output", 2, 0, "c", -1, 0), tiny = add("output", 3, 0, "d", 1e-320, 1e300);
+	int64_t none = add("output", 2, 0, "c", -1, 0), tiny = add("output", 3, 0, "d", 1e-320,
+								   1e300);
 
 	(void)state;
 	assert_true(cell(ST_OUTPUTS, exact, "sqnr_db")->null);
@@ -253,7 +273,8 @@ static void exact_zero_and_unmeasured_rows_have_null_sqnr(void **state)
 	assert_true(cell(ST_OUTPUTS, none, "mse")->null);
 	assert_true(cell(ST_OUTPUTS, exact, "argmax_agreement")->null);
 	assert_true(cell(ST_OUTPUTS, exact, "agreement")->null);
-	assert_true(cell(ST_OUTPUTS, tiny, "sqnr_db")->null);           /* the ratio underflows to 0: no number */
+	/* the ratio underflows to 0: no number */
+	assert_true(cell(ST_OUTPUTS, tiny, "sqnr_db")->null);
 	assert_true(cell(ST_OUTPUTS, tiny, "cosine")->num >= -1);
 }
 
@@ -274,7 +295,8 @@ static void agreements_are_shares(void **state)
 
 static void excluded_is_the_journal_over_the_recipe(void **state)
 {
-	struct store_pair p[2] = { plain_pair("activation", 1, "t"), plain_pair("activation", 2, "u") };
+	struct store_pair p[2] = { plain_pair("activation", 1, "t"), plain_pair("activation", 2,
+		"u") };
 	struct store_edit e = { .run_id = run_id, .action = "exclude", .target = "n" };
 	struct store_arena a = STORE_ARENA_INIT;
 	int64_t id;
@@ -378,12 +400,15 @@ static void filters_compare_and_combine(void **state)
 	assert_string_equal(filtered(num("sqnr", FILTER_LE, 10)), "bad tie_6a tie_6q tie_6q tie_7");
 	assert_string_equal(filtered(num("sqnr", FILTER_GT, 10)), "good");
 	assert_string_equal(filtered(flag("exact", true)), "exact_a exact_b");
-	assert_string_equal(filtered(filter_and(text("op", FILTER_EQ, "Conv"), num("sqnr", FILTER_GE, 30))), "good");
+	assert_string_equal(filtered(filter_and(text("op", FILTER_EQ, "Conv"),
+						num("sqnr", FILTER_GE, 30))), "good");
 	assert_string_equal(filtered(text("op", FILTER_EQ, "conv")), "");
 	assert_string_equal(filtered(text("op", FILTER_HAS, "con")), RANKED);
-	assert_string_equal(filtered(filter_or(flag("zero_signal", true), text("tensor", FILTER_EQ, "bad"))),
+	assert_string_equal(filtered(filter_or(flag("zero_signal", true), text("tensor", FILTER_EQ,
+		"bad"))),
 			    "zero_a zero_b bad");
-	assert_string_equal(filtered(filter_and(filter_not(flag("exact", true)), num("pos", FILTER_GE, 8))),
+	assert_string_equal(filtered(filter_and(filter_not(flag("exact", true)),
+						num("pos", FILTER_GE, 8))),
 			    "zero_b good null");
 	assert_string_equal(filtered(num("scale", FILTER_GT, 0.4)), RANKED);
 	assert_string_equal(filtered(text("tensor", FILTER_NE, "bad")),
@@ -397,12 +422,14 @@ static void a_filter_is_true_or_false_never_null(void **state)
 
 	(void)state;
 	add_ranked("activation");
-	assert_string_equal(filtered(filter_not(num("sqnr", FILTER_LT, 1000))), "zero_a zero_b exact_a exact_b null");
+	assert_string_equal(filtered(filter_not(num("sqnr", FILTER_LT, 1000))),
+			    "zero_a zero_b exact_a exact_b null");
 	OK(filter_cmp(ST_ACTIVATIONS, "sqnr", FILTER_EQ, &none, &f, err));
 	assert_string_equal(filtered(f), "zero_a zero_b exact_a exact_b null");
 	OK(filter_cmp(ST_ACTIVATIONS, "sqnr", FILTER_NE, &none, &f, err));
 	assert_string_equal(filtered(filter_and(f, num("pos", FILTER_LT, 6))), "bad");
-	assert_string_equal(filtered(flag("exact", false)), "zero_a zero_b bad tie_6a tie_6q tie_6q tie_7 good");
+	assert_string_equal(filtered(flag("exact", false)), "zero_a zero_b bad tie_6a tie_6q "
+			    "tie_6q tie_7 good");
 }
 
 static void filter_text_is_bound_never_sql(void **state)
@@ -420,7 +447,8 @@ static void filter_text_is_bound_never_sql(void **state)
 	}
 	assert_string_equal(filtered(text("tensor", FILTER_HAS, "_B")), "zero_b exact_b");
 	add("activation", 20, 0, "Robert');DROP/**/TABLE/**/pair;--", 1, 1);
-	assert_string_equal(filtered(text("tensor", FILTER_HAS, "');drop")), "Robert');DROP/**/TABLE/**/pair;--");
+	assert_string_equal(filtered(text("tensor", FILTER_HAS, "');drop")),
+			    "Robert');DROP/**/TABLE/**/pair;--");
 }
 
 static void a_search_looks_at_all_text(void **state)
@@ -437,7 +465,8 @@ static void a_search_looks_at_all_text(void **state)
 
 static void wrong_filters_say_what_is_wrong(void **state)
 {
-	struct filter_value v = { .type = FILTER_NUM, .num = 1 }, t = { .type = FILTER_TEXT, .text = "x" };
+	struct filter_value v = { .type = FILTER_NUM, .num = 1 }, t = { .type = FILTER_TEXT,
+		.text = "x" };
 	struct store_filter *f, *chain = NULL;
 	struct qd_err bad;
 	struct store_query q = { .sort = -1 };
@@ -447,7 +476,8 @@ static void wrong_filters_say_what_is_wrong(void **state)
 	(void)state;
 	assert_int_equal(filter_cmp(ST_ACTIVATIONS, "sqrn", FILTER_LT, &v, &f, &bad), QD_EUSAGE);
 	assert_non_null(strstr(bad.msg, "did you mean \"sqnr\"?"));
-	assert_int_equal(filter_cmp(ST_ACTIVATIONS, "1=1 OR tensor\x1b", FILTER_LT, &v, &f, &bad), QD_EUSAGE);
+	assert_int_equal(filter_cmp(ST_ACTIVATIONS, "1=1 OR tensor\x1b", FILTER_LT, &v, &f, &bad),
+			 QD_EUSAGE);
 	assert_null(strchr(bad.msg, '\x1b'));
 	assert_int_equal(filter_cmp(ST_ACTIVATIONS, "op", FILTER_LT, &v, &f, &bad), QD_EUSAGE);
 	assert_int_equal(filter_cmp(ST_ACTIVATIONS, "sqnr", FILTER_EQ, &t, &f, &bad), QD_EUSAGE);
@@ -459,18 +489,21 @@ static void wrong_filters_say_what_is_wrong(void **state)
 	free(ids);
 	filter_free(f);
 	for (int i = 0; i < 300; i++)
-		chain = chain ? filter_or(chain, num("sqnr", FILTER_LT, i)) : num("sqnr", FILTER_LT, i);
+		chain = chain ? filter_or(chain, num("sqnr", FILTER_LT, i))
+			: num("sqnr", FILTER_LT, i);
 	q.where = chain;
 	assert_int_equal(store_list(st, run_id, ST_ACTIVATIONS, &q, &ids, &n, &bad), QD_EUSAGE);
 	filter_free(chain);
 	chain = NULL;
 	for (int i = 0; i < 200; i++)           /* long is fine, either way it leans */
-		chain = !chain ? num("sqnr", FILTER_LT, i) : i % 2 ? filter_and(chain, num("sqnr", FILTER_LT, i))
+		chain = !chain ? num("sqnr", FILTER_LT, i) : i % 2 ? filter_and(chain,
+			num("sqnr", FILTER_LT, i))
 			: filter_and(num("sqnr", FILTER_LT, i), chain);
 	assert_string_equal(filtered(chain), "");
 	chain = num("sqnr", FILTER_LT, 0);
 	for (int i = 0; i < 19; i++)            /* deep is fine up to a point */
-		chain = i % 2 ? filter_not(chain) : i % 4 ? filter_and(num("pos", FILTER_LT, i), chain)
+		chain = i % 2 ? filter_not(chain) : i % 4 ? filter_and(num("pos", FILTER_LT, i),
+			chain)
 			: filter_or(num("pos", FILTER_LT, i), chain);
 	q.where = chain;
 	OK(store_list(st, run_id, ST_ACTIVATIONS, &q, &ids, &n, err));
@@ -521,18 +554,23 @@ static void hostile_values_in_cells_do_no_harm(void **state)
 
 	(void)state;
 	OK(store_commit(st, err));
-	shell("UPDATE pair SET tensor=x'00ff1b41', op=zeroblob(5), node=17, scale='[[[[', scale0='text', axis='x'");
-	shell("UPDATE pair_total SET sum_x2='abc', n='many', max_abs_e=x'00', worst_sample=9e300, hist16='short'");
+	shell("UPDATE pair SET tensor=x'00ff1b41', op=zeroblob(5), node=17, scale='[[[[', "
+	      "scale0='text', axis='x'");
+	shell("UPDATE pair_total SET sum_x2='abc', n='many', max_abs_e=x'00', worst_sample=9e300, "
+	      "hist16='short'");
 	OK(store_cells(st, run_id, ST_ACTIVATIONS, id, &row, err));
 	for (size_t i = 0; i < row.n; i++)
-		assert_true((row.cells[i].type != STORE_TEXT && row.cells[i].type != STORE_JSON) || row.cells[i].text);
+		assert_true((row.cells[i].type != STORE_TEXT && row.cells[i].type != STORE_JSON) ||
+			    row.cells[i].text);
 	listed(ST_ACTIVATIONS, NULL);
-	shell("UPDATE pair SET tensor=(SELECT group_concat('aaaaaaaaaaaaaaaa\x1b[2J', '') FROM (WITH RECURSIVE c(x) AS "
+	shell("UPDATE pair SET tensor=(SELECT group_concat('aaaaaaaaaaaaaaaa\x1b[2J', '') FROM "
+	      "(WITH RECURSIVE c(x) AS "
 	      "(SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<5000) SELECT x FROM c))");
 	assert_int_equal(strlen(cell(ST_ACTIVATIONS, id, "tensor")->text), 5000 * 20);
 }
 
-/* Not timed (the budget is in make bench): the numbers are printed, the order checked against a plain sort. */
+/* Not timed (the budget is in make bench): the numbers are printed, the order checked against a
+ * plain sort. */
 static void twenty_thousand_rows_are_listed_in_order(void **state)
 {
 	enum { N = 20000 };
@@ -574,7 +612,8 @@ static void twenty_thousand_rows_are_listed_in_order(void **state)
 	print_message("sort by local %.1f ms\n", 1e3 * (clock_now() - t0));
 	free(ids);
 	OK(filter_cmp(ST_ACTIVATIONS, "sqnr", FILTER_LT, &v, &f, err));
-	q = (struct store_query){ .sort = store_column_find(ST_ACTIVATIONS, "excluded"), .where = f };
+	q = (struct store_query){ .sort = store_column_find(ST_ACTIVATIONS, "excluded"),
+				  .where = f };
 	t0 = clock_now();
 	OK(store_list(st, run_id, ST_ACTIVATIONS, &q, &ids, &n, err));
 	print_message("filter, sort by excluded %.1f ms, %zu rows\n", 1e3 * (clock_now() - t0), n);
