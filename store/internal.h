@@ -93,8 +93,7 @@ extern const struct record_map map_model, map_node, map_tensor, map_dataset, map
 	map_block, map_total, map_extra, map_activation, map_score, map_edit;
 
 enum record_verb { REC_INSERT, REC_REPLACE, REC_SELECT };
-/* "SELECT fields FROM table " is extended by `tail` ("WHERE id=?1"); INSERT has one parameter a
- * field, ?1 …. */
+/* INSERT with one parameter a field: ?1, ?2, … in the order of the map. */
 sqlite3_stmt *record_insert(struct store *st, const struct record_map *m, struct qd_err *err);
 void record_bind(sqlite3_stmt *s, const struct record_map *m, const void *rec, int first);
 /* Reads columns first … into rec, texts into a (a may be NULL for maps without text). */

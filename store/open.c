@@ -27,7 +27,7 @@ enum {
 	FULL_CHECK_BYTES = 32 << 20,
 };
 
-struct header { int version; bool wal; };
+struct header { int version; };
 
 static uint32_t be32(const unsigned char *p)
 {
@@ -35,7 +35,7 @@ static uint32_t be32(const unsigned char *p)
 }
 
 /* 1 a store, 0 no file, < 0 anything else.  Reads 100 bytes and changes nothing (SQLite's file
- * format: 0 magic, 18 write version (2 = WAL), 60 user_version, 68 application_id, big-endian). */
+ * format: 0 magic, 60 user_version, 68 application_id, big-endian). */
 static int read_header(const char *path, struct header *h, struct qd_err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -66,7 +66,7 @@ static int read_header(const char *path, struct header *h, struct qd_err *err)
 			       "store has 0x%08x) and "
 			       "left alone; name another with --store", path, be32(b + 68),
 				       STORE_APPLICATION_ID);
-	*h = (struct header){ (int)be32(b + 60), b[18] == 2 };
+	h->version = (int)be32(b + 60);
 	return 1;
 }
 
