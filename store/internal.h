@@ -105,6 +105,16 @@ void record_columns(struct str *out, const struct record_map *m, const char *pre
 /* NULL when out of memory */
 char *arena_text(struct store_arena *a, const void *text, size_t n);
 
+/* ---- write.c, shared with write_blob.c ---- */
+
+/* QD_EBUG unless a transaction of the writer is open. */
+int write_allowed(struct store *st, struct qd_err *err);
+/* INSERT of rec through its map; *id (may be NULL) receives the row's id. */
+int write_insert(struct store *st, const struct record_map *m, const void *rec, int64_t *id,
+		 struct qd_err *err);
+/* The id a bound query gives, 0 without a row. */
+int write_find_id(struct store *st, sqlite3_stmt *s, int64_t *id, struct qd_err *err);
+
 /* ---- blob.c: byte layouts ---- */
 
 void blob_pack_samples(unsigned char *out, const struct store_sample_rec *recs, size_t n);

@@ -71,9 +71,11 @@ MAP(pair, "pair", pair);
 
 /* pair_block and pair_total share these; their keys and extras are bound separately. */
 #define SUMS \
-	INT(sums, n_samples), INT(sums, n), REAL(sums, sum_x2), REAL(sums, sum_e2), REAL(sums, sum_abs_e), \
+	INT(sums, n_samples), INT(sums, n), REAL(sums, sum_x2), REAL(sums, sum_e2), \
+	REAL(sums, sum_abs_e), \
 	REAL(sums, sum_y2), REAL(sums, max_abs_e), INT(sums, max_at), INT(sums, max_sample), \
-	REAL(sums, min_x), REAL(sums, max_x), REAL(sums, min_y), REAL(sums, max_y), INT(sums, bad_x), \
+	REAL(sums, min_x), REAL(sums, max_x), REAL(sums, min_y), REAL(sums, max_y), \
+	INT(sums, bad_x), \
 	INT(sums, bad_y), INT(sums, n_local), REAL(sums, sum_round2), REAL(sums, sum_clip2), \
 	INT(sums, n_clipped), INT(sums, n_pre), REAL(sums, sum_pre2), REAL(sums, sum_pre_e2), \
 	INT(sums, n_argmax), INT(sums, n_argmax_equal), INT(sums, n_equal), REAL(sums, scale_min), \

@@ -23,20 +23,26 @@
 /* In force: the journal's last word on the row's node, else the recipe's list.  ?1 is the run, so
  * that the list is read once a query. */
 #define SQL_EXCLUDED \
-	"coalesce((SELECT e.action = 'exclude' FROM edit e WHERE e.run_id = ?1 AND e.target = v.node AND " \
+	"coalesce((SELECT e.action = 'exclude' FROM edit e WHERE e.run_id = ?1 AND e.target " \
+	"= v.node AND " \
 	"e.undone = 0 AND e.action IN ('exclude', 'include') ORDER BY e.id DESC LIMIT 1), " \
-	"v.node IN (SELECT j.value FROM run r, json_each(CASE WHEN json_valid(r.recipe) THEN r.recipe ELSE '{}' " \
+	"v.node IN (SELECT j.value FROM run r, json_each(CASE WHEN json_valid(r.recipe) THEN " \
+	"r.recipe ELSE '{}' " \
 	"END, '$.nodes_to_exclude') j WHERE r.id = ?1), 0)"
 #define SQL_TAGGED \
-	"coalesce((SELECT e.action = 'tag' FROM edit e WHERE e.run_id = ?1 AND e.target = v.tensor AND " \
+	"coalesce((SELECT e.action = 'tag' FROM edit e WHERE e.run_id = ?1 AND e.target = " \
+	"v.tensor AND " \
 	"e.undone = 0 AND e.action IN ('tag', 'untag') ORDER BY e.id DESC LIMIT 1), 0)"
 /* At the first output (interface.md 4). */
 #define SQL_ISOLATED \
-	"(SELECT c.sqnr_db FROM v_score c WHERE c.run_id = ?1 AND c.mode = 'isolated' AND c.node = v.node AND " \
-	"c.output = (SELECT o.tensor FROM pair o WHERE o.run_id = ?1 AND o.kind = 'output' ORDER BY o.pos, o.id " \
+	"(SELECT c.sqnr_db FROM v_score c WHERE c.run_id = ?1 AND c.mode = 'isolated' AND " \
+	"c.node = v.node AND " \
+	"c.output = (SELECT o.tensor FROM pair o WHERE o.run_id = ?1 AND o.kind = 'output' " \
+	"ORDER BY o.pos, o.id " \
 	"LIMIT 1))"
 #define SQL_WORST_NAME \
-	"(SELECT s.name FROM run r JOIN sample s ON s.dataset_id = r.dataset_id AND s.idx = v.worst_sample " \
+	"(SELECT s.name FROM run r JOIN sample s ON s.dataset_id = r.dataset_id AND s.idx = " \
+	"v.worst_sample " \
 	"WHERE r.id = ?1)"
 
 #define SQL_RECIPE(expr) "CASE WHEN json_valid(v.recipe) THEN " expr " END"
