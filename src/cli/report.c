@@ -94,7 +94,7 @@ static int check_row(void *ctx, const struct store_row *row, struct qd_err *err)
 	if (!why)
 		return 0;
 	c->missed++;
-	str_add(c->why, "output ");
+	str_add(c->why, "qdebug: output ");
 	str_add_escaped(c->why, report_cell(ST_OUTPUTS, row, "name")->text);
 	if (*why)
 		str_addf(c->why, ": %s\n", why);
@@ -110,7 +110,7 @@ int report_check(struct report *r, double db, int *missed, struct str *why, stru
 	int rc = report_each(r, ST_OUTPUTS, check_row, &c, err);
 
 	if (!rc && !c.seen) {
-		str_add(why, "no output was compared\n");
+		str_add(why, "qdebug: no output was compared\n");
 		c.missed = 1;
 	}
 	*missed = c.missed;

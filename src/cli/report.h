@@ -68,6 +68,7 @@ void table_add(struct text_table *t, const char *text);                 /* the n
 void table_addf(struct text_table *t, const char *fmt, ...) QD_PRINTF(2, 3);
 /* 3 significant digits, or "-" when NAN. */
 void table_add_num(struct text_table *t, double v);
+void table_add_count(struct text_table *t, double v);                   /* a whole number, or "-" when NAN */
 /* Render into `width` columns with `indent` blanks before; titles first. */
 void table_render(const struct text_table *t, int indent, int width, bool color, struct str *out);
 void table_release(struct text_table *t);
@@ -76,6 +77,8 @@ void table_release(struct text_table *t);
 void add_elided(struct str *out, const char *text, int width);
 /* Append a number with 3 significant digits: "41.2", "0.00417", "1.2e-07", "-128"; "-" for NAN. */
 void add_number(struct str *out, double v);
+/* Append text as lines of at most `width` cells, each with `indent` blanks before. */
+void add_wrapped(struct str *out, const char *text, int indent, int width);
 
 /* JSON text from the store: is it one well-formed value made of numbers, strings, arrays and literals? */
 bool json_text_ok(const char *text);

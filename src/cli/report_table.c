@@ -13,24 +13,50 @@ enum { GAP = 2, FLEX_MIN = 12 };
 
 void add_number(struct str *out, double v)
 {
-	char text[40];
 	double a = fabs(v);
+	char text[40];
 
 	if (isnan(v)) {
 		str_addc(out, '-');
 		return;
 	}
-	if (a >= 1000 && a < 1e7)
-		snprintf(text, sizeof(text), "%.0f", v);
-	else if (a >= 100 && a < 1000)
+	/* %g would write 1234 as 1.23e+03 and 41.0 as 41 */
+	if (a >= 100 && a < 1e7)
 		snprintf(text, sizeof(text), "%.0f", v);
 	else if (a >= 10 && a < 100)
 		snprintf(text, sizeof(text), "%.1f", v);
 	else if (a >= 1 && a < 10)
 		snprintf(text, sizeof(text), "%.2f", v);
+	else if (a > 0 && isfinite(v))
+		snprintf(text, sizeof(text), "%#.3g", v);
 	else
-		snprintf(text, sizeof(text), "%.3g", v);
+		snprintf(text, sizeof(text), "%g", v);
 	str_add(out, text);
+}
+
+void add_wrapped(struct str *out, const char *text, int indent, int width)
+{
+	int at = 0;
+
+	while (*text) {
+		size_t n = strcspn(text, " ");
+		char *word = mem_strndup(text, n);
+		int cells = word ? utf8_width(word) : 0;
+
+		if (at && at + 1 + cells > width) {
+			str_addc(out, '\n');
+			at = 0;
+		}
+		if (at)
+			str_addc(out, ' ');
+		else
+			str_addf(out, "%*s", indent, "");
+		at += cells + (at ? 1 : indent);
+		str_add(out, word ? word : "");
+		free(word);
+		text += n + (text[n] == ' ');
+	}
+	str_addc(out, '\n');
 }
 
 /* Bytes of text that fill at most `width` cells from its start. */
@@ -112,6 +138,14 @@ void table_add_num(struct text_table *t, double v)
 
 	add_number(&s, v);
 	add_owned(t, str_take(&s));
+}
+
+void table_add_count(struct text_table *t, double v)
+{
+	if (isnan(v))
+		table_add(t, NULL);
+	else
+		table_addf(t, "%.0f", v);
 }
 
 /* A width for each column, 0 = left out. */

@@ -138,8 +138,8 @@ static int output_row(void *ctx, const struct store_row *row, struct qd_err *err
 	table_add_num(t, num(ST_OUTPUTS, row, "max_abs_err"));
 	add_percent(t, num(ST_OUTPUTS, row, "argmax_agreement"));
 	add_percent(t, num(ST_OUTPUTS, row, "agreement"));
-	table_add_num(t, num(ST_OUTPUTS, row, "nonfinite_float"));
-	table_add_num(t, num(ST_OUTPUTS, row, "nonfinite_quant"));
+	table_add_count(t, num(ST_OUTPUTS, row, "nonfinite_float"));
+	table_add_count(t, num(ST_OUTPUTS, row, "nonfinite_quant"));
 	return 0;
 }
 
@@ -272,7 +272,7 @@ static int weight_row(void *ctx, const struct store_row *row, struct qd_err *err
 	add_db(t, ST_WEIGHTS, row, "sqnr_db");
 	table_add_num(t, num(ST_WEIGHTS, row, "mse"));
 	table_add_num(t, num(ST_WEIGHTS, row, "max_abs_err"));
-	table_add_num(t, num(ST_WEIGHTS, row, "worst_channel"));
+	table_add_count(t, num(ST_WEIGHTS, row, "worst_channel"));
 	table_add_num(t, num(ST_WEIGHTS, row, "worst_channel_sqnr_db"));
 	return 0;
 }
@@ -378,30 +378,41 @@ static int add_unmatched(struct report *r, struct str *out, struct qd_err *err)
 
 enum { LOCAL_LOW = 20, WEIGHT_LOW = 20 };       /* dB; below: worth a look before anything else */
 
+static void say_advice(const struct advice *a, struct str *out)
+{
+	bool low = !isnan(a->local_db) && a->local_db < LOCAL_LOW;
+
+	if (a->bad.len)
+		str_addf(out, "%s has NaN or Inf in the quantized model only: start there.", a->bad.p);
+	else if (low && a->clipped > 0.001)
+		str_addf(out, "%s loses most to its own quantizer (%.3g dB) and clips %.3g %% of its values: its range is "
+			 "too narrow for this data; try another calibrator.", a->tensor.p, a->local_db,
+			 a->clipped * 100);
+	else if (low)
+		str_addf(out, "%s loses most to its own quantizer (%.3g dB) without clipping: its range is too wide for "
+			 "most values; try percentile or entropy calibration, 16 bits, or exclude its node.",
+			 a->tensor.p, a->local_db);
+	else if (!isnan(a->weight_db) && a->weight_db < WEIGHT_LOW)
+		str_addf(out, "Weight %s is at %.3g dB%s.", a->weight.p, a->weight_db,
+			 a->per_tensor ? ": try per-channel quantization" : ": try leaving its node in float");
+	else
+		str_add(out, "No single quantizer stands out: the error adds up along the model. Look at the first row "
+			"above whose SQNR is well below its local SQNR.");
+}
+
 static void add_advice(struct report *r, const struct advice *a, struct str *out)
 {
+	struct str s = STR_INIT;
+
 	heading(r, out, "Next");
 	str_addc(out, '\n');
-	if (a->bad.len) {
-		str_addf(out, "  %s has NaN or Inf in the quantized model only: start there.\n", a->bad.p);
-	} else if (!isnan(a->local_db) && a->local_db < LOCAL_LOW && a->clipped > 0.001) {
-		str_addf(out, "  %s loses most to its own quantizer (%.3g dB) and clips %.3g %% of its values: its range "
-			 "is too narrow for this data; try another calibrator.\n", a->tensor.p, a->local_db,
-			 a->clipped * 100);
-	} else if (!isnan(a->local_db) && a->local_db < LOCAL_LOW) {
-		str_addf(out, "  %s loses most to its own quantizer (%.3g dB) without clipping: its range is too wide for "
-			 "most values; try percentile or entropy calibration, 16 bits, or exclude its node.\n",
-			 a->tensor.p, a->local_db);
-	} else if (!isnan(a->weight_db) && a->weight_db < WEIGHT_LOW) {
-		str_addf(out, "  Weight %s is at %.3g dB%s.\n", a->weight.p, a->weight_db,
-			 a->per_tensor ? ": try per-channel quantization" : ": try leaving its node in float");
-	} else {
-		str_add(out, "  No single quantizer stands out: the error adds up along the model. Look at the first row "
-			"above whose SQNR is well below its local SQNR.\n");
-	}
+	say_advice(a, &s);
+	add_wrapped(out, s.p ? s.p : "", 2, r->width);
+	out->failed = out->failed || s.failed;
 	str_add(out, "  Look closer on a terminal: qdebug open ");
 	str_add_escaped(out, store_path(r->st));
 	str_addc(out, '\n');
+	str_release(&s);
 }
 
 int report_text(struct report *r, struct str *out, struct qd_err *err)

@@ -2,10 +2,12 @@
 #include "cli/show.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -22,30 +24,47 @@ int show_width(int fd, int otherwise)
 	return ws.ws_col;
 }
 
-static int write_stdout(const char *text, size_t n, struct qd_err *err)
+static int write_fd(int fd, const char *name, const char *text, size_t n, struct qd_err *err)
 {
 	while (n) {
-		ssize_t w = write(STDOUT_FILENO, text, n);
+		ssize_t w = write(fd, text, n);
 
 		if (w < 0 && errno == EINTR)
 			continue;
 		if (w < 0 && errno == EPIPE)
 			return 0;
 		if (w < 0)
-			return err_errno(err, QD_EDISK, "standard output: cannot write the report");
+			return err_errno(err, QD_EDISK, "%s: cannot write", name);
 		text += w;
 		n -= (size_t)w;
 	}
 	return 0;
 }
 
+/* A device or pipe, as /dev/null: written to, never replaced. */
+static int write_special(const char *path, const char *text, size_t n, struct qd_err *err)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), rc;
+
+	if (fd < 0)
+		return err_errno(err, QD_EDISK, "%s: cannot write", path);
+	rc = write_fd(fd, path, text, n, err);
+	close(fd);
+	return rc;
+}
+
 int show_write(const char *path, const char *text, size_t n, struct qd_err *err)
 {
 	struct fs_atomic a;
+	struct stat sb;
 	int rc;
 
 	if (!path || !strcmp(path, "-"))
-		return write_stdout(text, n, err);
+		return write_fd(STDOUT_FILENO, "standard output", text, n, err);
+	if (stat(path, &sb) == 0 && S_ISDIR(sb.st_mode))
+		return err_set(err, QD_EUSAGE, "%s: is a folder; -o needs the name of a file", path);
+	if (stat(path, &sb) == 0 && !S_ISREG(sb.st_mode))
+		return write_special(path, text, n, err);
 	rc = fs_atomic_open(&a, path, false, err);
 	if (rc)
 		return rc;
