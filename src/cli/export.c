@@ -21,7 +21,7 @@ enum { NAME_MAX_BYTES = 150, HASH_DIGITS = 16 };
 static bool is_plain(unsigned char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-	       c == '.';
+	       c == '.' || c == '@';
 }
 
 static void add_encoded(struct str *out, const char *text)
@@ -53,7 +53,10 @@ void export_file_name(struct str *out, const char *side, const char *tensor, int
 		sha_hex(&sha, hex);
 		str_addf(out, "%.*s~%.*s", NAME_MAX_BYTES, name.p, HASH_DIGITS, hex);
 	}
-	str_addf(out, ".%" PRId64 ".npy", sample);
+	if (sample < 0)
+		str_add(out, ".const.npy");
+	else
+		str_addf(out, ".%" PRId64 ".npy", sample);
 	out->failed = out->failed || name.failed;
 	str_release(&name);
 }
@@ -142,7 +145,7 @@ static int export_one(struct job *j, const struct store_activation *a, struct qd
 	size_t bytes = 0;
 	int rc;
 
-	if ((strcmp(a->side, "float") && strcmp(a->side, "quant")) || a->sample < 0 || !*a->tensor ||
+	if ((strcmp(a->side, "float") && strcmp(a->side, "quant")) || a->sample < -1 || !*a->tensor ||
 	    !export_tensor(a->dtype, a->shape, &t) || a->bytes < 0 || t.bytes != (uint64_t)a->bytes)
 		return err_set(err, QD_EINPUT, "%s: activation %" PRId64 " (\"%s\", %s %s, %" PRId64 " bytes) makes no "
 			       "tensor", store_path(j->st), a->id, a->tensor, a->dtype, a->shape, a->bytes);

@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 
-enum { GAP = 2, FLEX_MIN = 12 };
+enum { GAP = 2, FLEX_FAIR = 32, FLEX_MIN = 12 };  /* names keep FAIR while there are columns to leave out */
 
 void add_number(struct str *out, double v)
 {
@@ -167,7 +167,7 @@ static void fit(const struct text_table *t, int width, int *w)
 		int widest = -1, drop = -1;
 
 		for (int c = 0; c < t->n_columns; c++) {
-			if (w[c] && t->columns[c].flex && w[c] > 2 * FLEX_MIN && (widest < 0 || w[c] > w[widest]))
+			if (w[c] && t->columns[c].flex && w[c] > FLEX_FAIR && (widest < 0 || w[c] > w[widest]))
 				widest = c;
 			if (w[c] && t->columns[c].drop && (drop < 0 || t->columns[c].drop > t->columns[drop].drop))
 				drop = c;

@@ -82,7 +82,7 @@ static void add_run(struct report *r, struct str *out)
 	if (strcmp(run->status, "done")) {
 		str_addf(out, "NOT FINISHED (%s): the numbers cover %lld of %lld samples\n", run->status,
 			 (long long)run->samples_done, (long long)run->samples);
-		if (run->message) {
+		if (run->message && !strcmp(run->status, "failed")) {
 			str_add(out, "  ");
 			str_add_escaped(out, run->message);
 			str_addc(out, '\n');
@@ -362,7 +362,7 @@ static int add_unmatched(struct report *r, struct str *out, struct qd_err *err)
 	int rc = report_each(r, ST_UNMATCHED, unmatched_row, &u, err);
 
 	heading(r, out, "Without a partner");
-	str_addf(out, " (%d tensors)\n", u.total);
+	str_addf(out, " (%d tensor%s)\n", u.total, u.total == 1 ? "" : "s");
 	if (u.total) {
 		str_add(out, "  float  ");
 		add_side(&u, "float", out);
