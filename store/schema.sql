@@ -2,7 +2,10 @@
 -- query it with their own SQL, so columns are only ever added.
 --
 -- Raw sums are stored; metrics are views over them.  NULL means "does not apply" or "not measured";
--- non-finite values are counted in columns of their own and never stored as numbers.
+-- non-finite tensor elements are counted in columns of their own and enter no sum.
+--
+-- This file is version 1 for good: comments may change, statements may not.  A later version is a step in
+-- store/schema.c, run over version 1 for new files too, so that there is one way to every version.
 
 CREATE TABLE model (
   id        INTEGER PRIMARY KEY,
@@ -70,6 +73,7 @@ CREATE TABLE run (
   status       TEXT NOT NULL,            -- running | done | failed | interrupted
   message      TEXT,                     -- why failed
   owner_pid    INTEGER,                  -- of a running run
+  owner_start  INTEGER,                  -- that process's start time (Linux: clock ticks since boot)
   samples      INTEGER NOT NULL,         -- to do
   samples_done INTEGER NOT NULL DEFAULT 0,
   samples_bad  INTEGER NOT NULL DEFAULT 0,   -- skipped by --skip-bad
@@ -83,7 +87,8 @@ CREATE TABLE pair (
   id           INTEGER PRIMARY KEY,
   run_id       INTEGER NOT NULL REFERENCES run(id),
   kind         TEXT NOT NULL,            -- activation | weight | output | unmatched
-  pos          INTEGER NOT NULL,         -- topological position of the float tensor, then quantizer position
+  pos          INTEGER NOT NULL,         -- topological position of the float tensor
+  qpos         INTEGER NOT NULL DEFAULT 0,   -- position of the quantizer; orders rows of one float tensor
   tensor       TEXT,                     -- float model's name
   quant_tensor TEXT,                     -- quantized model's name
   side         TEXT,                     -- unmatched: float | quant
@@ -119,7 +124,7 @@ CREATE TABLE pair_block (
   sum_abs_e  REAL NOT NULL,
   sum_y2     REAL NOT NULL,
   max_abs_e  REAL NOT NULL,
-  max_at     INTEGER NOT NULL,           -- flat index inside the sample below
+  max_at     INTEGER NOT NULL,           -- flat index inside the sample below; 0 without elements
   max_sample INTEGER NOT NULL,
   min_x      REAL, max_x REAL, min_y REAL, max_y REAL,
   bad_x      INTEGER NOT NULL,           -- non-finite elements
@@ -133,14 +138,16 @@ CREATE TABLE pair_block (
   sum_pre_e2 REAL NOT NULL,
   n_argmax   INTEGER NOT NULL,           -- outputs: rows compared by argmax
   n_argmax_equal INTEGER NOT NULL,
-  n_equal    INTEGER NOT NULL,           -- integer outputs: equal elements (of n)
+  n_equal    INTEGER,                    -- integer outputs: equal elements (of n); else NULL
+  scale_min  REAL, scale_max REAL,       -- of the quantizer, over samples and channels
+  zero_min   INTEGER, zero_max INTEGER,
   worst_sample INTEGER,                  -- lowest SQNR in the block
-  worst_ratio  REAL,                     -- its sum_e2 / sum_x2
+  worst_ratio  REAL,                     -- its sum_e2 / sum_x2, Inf for an error without signal
   per_sample BLOB NOT NULL,              -- see below
-  PRIMARY KEY (pair_id, block)
-) WITHOUT ROWID;
--- per_sample: n_samples records of 48 bytes, little-endian:
---   f64 sum_x2, f64 sum_e2, f64 max_abs_e, f64 scale, i32 zero_point, u32 bad_x, u32 bad_y, u32 reserved
+  PRIMARY KEY (pair_id, block)           -- a rowid table: rows arrive block by block and append
+);
+-- per_sample: n_samples records of 36 bytes, little-endian (none for a weight):
+--   f64 sum_x2, f64 sum_e2, f32 max_abs_e, f32 scale (0: none), i32 zero_point, u32 bad_x, u32 bad_y
 
 -- The same sums folded over all blocks in order, kept current by the writer so that views need no scan.
 CREATE TABLE pair_total (
@@ -152,10 +159,11 @@ CREATE TABLE pair_total (
   bad_x      INTEGER NOT NULL, bad_y INTEGER NOT NULL,
   n_local    INTEGER NOT NULL, sum_round2 REAL NOT NULL, sum_clip2 REAL NOT NULL, n_clipped INTEGER NOT NULL,
   n_pre      INTEGER NOT NULL, sum_pre2 REAL NOT NULL, sum_pre_e2 REAL NOT NULL,
-  n_argmax   INTEGER NOT NULL, n_argmax_equal INTEGER NOT NULL, n_equal INTEGER NOT NULL,
+  n_argmax   INTEGER NOT NULL, n_argmax_equal INTEGER NOT NULL, n_equal INTEGER,
+  scale_min  REAL, scale_max REAL, zero_min INTEGER, zero_max INTEGER,
   worst_sample INTEGER, worst_ratio REAL,
   codes_used INTEGER,                    -- distinct codes of the local quantization, 8 bits and below
-  worst_channel INTEGER, worst_channel_sqnr REAL,
+  worst_channel INTEGER, worst_channel_sqnr REAL,     -- dB
   hist16     TEXT                        -- 16 hex digits, histogram of x in 16 bins over min..max, 0..15 by height (for lists)
 );
 
@@ -166,7 +174,7 @@ CREATE TABLE pooled (
   samples_done INTEGER NOT NULL,
   data         BLOB NOT NULL,
   PRIMARY KEY (pair_id, kind)
-) WITHOUT ROWID;
+);
 -- hist:     i32 exponent e (bin width 2^e), i32 first bin, u32 n bins, u32 0, then n u64 counts; bin b covers
 --           [b*2^e, (b+1)*2^e)
 -- codes:    32 bytes, bit c-qmin set when code c was seen
@@ -189,7 +197,7 @@ CREATE TABLE activation_chunk (
   seq           INTEGER NOT NULL,
   data          BLOB NOT NULL,           -- at most 1 MiB
   PRIMARY KEY (activation_id, seq)
-) WITHOUT ROWID;
+);
 
 -- Sensitivity results (later) and the undo journal.
 CREATE TABLE score (
@@ -205,15 +213,17 @@ CREATE TABLE score (
 CREATE TABLE edit (
   id     INTEGER PRIMARY KEY,
   run_id INTEGER NOT NULL REFERENCES run(id),
-  undone INTEGER NOT NULL DEFAULT 0,
+  undone INTEGER NOT NULL DEFAULT 0,     -- 0 in force | 1 undone, redo brings it back | 2 undone for good
   action TEXT NOT NULL,                  -- tag | untag | exclude | include | ...
   target TEXT NOT NULL,
   value  TEXT,
-  at     TEXT NOT NULL
+  at     TEXT NOT NULL                   -- UTC, ISO 8601
 );
+CREATE INDEX edit_by_target ON edit(run_id, target);
 
--- Metrics.  SQNR: 10 log10(sum x^2 / sum e^2), pooled over samples; NULL when the error is zero (exact) or the
--- signal is (zero_signal).  bucket orders rows: zero_signal, numbers, exact, nothing measured.
+-- Metrics.  SQNR: 10 log10(sum x^2 / sum e^2) in dB, pooled over samples; NULL when the error is zero (exact) or
+-- the signal is (zero_signal).  bucket orders rows: 0 zero_signal, 1 numbers, 2 exact, 3 nothing measured.
+-- 2 sum xy = sum x^2 + sum y^2 - sum e^2.  Flags are 0, 1 or NULL.
 CREATE VIEW v_activation AS
 SELECT p.*, t.n_samples, t.n, t.bad_x AS nonfinite_float, t.bad_y AS nonfinite_quant,
   CASE WHEN t.sum_e2 > 0 AND t.sum_x2 > 0 THEN 10 * log10(t.sum_x2 / t.sum_e2) END AS xmodel_sqnr_db,
@@ -223,19 +233,19 @@ SELECT p.*, t.n_samples, t.n, t.bad_x AS nonfinite_float, t.bad_y AS nonfinite_q
        THEN 10 * log10(t.sum_x2 / (t.sum_round2 + t.sum_clip2)) END AS local_sqnr_db,
   CASE WHEN t.n_pre > 0 AND t.sum_pre_e2 > 0 AND t.sum_pre2 > 0
        THEN 10 * log10(t.sum_pre2 / t.sum_pre_e2) END AS qdq_sqnr_db,
-  CASE WHEN t.sum_x2 > 0 AND t.sum_y2 > 0
-       THEN ((t.sum_x2 + t.sum_y2 - t.sum_e2) / 2) / (sqrt(t.sum_x2) * sqrt(t.sum_y2)) END AS cosine,
+  CASE WHEN t.sum_x2 > 0 AND t.sum_e2 = 0 THEN 1.0 WHEN t.sum_x2 > 0 AND t.sum_y2 > 0
+       THEN max(-1.0, min(1.0, (t.sum_x2 + t.sum_y2 - t.sum_e2) / 2 / sqrt(t.sum_x2) / sqrt(t.sum_y2))) END AS cosine,
   CASE WHEN t.n > 0 THEN t.sum_e2 / t.n END AS mse,
   CASE WHEN t.n > 0 THEN t.max_abs_e END AS max_abs_err,
-  CASE WHEN t.n_local > 0 AND p.scale0 > 0 THEN sqrt((t.sum_round2 + t.sum_clip2) / t.n_local) / p.scale0 END AS rmse_over_scale,
+  CASE WHEN t.n_local > 0 AND p.scale0 > 0
+       THEN sqrt((t.sum_round2 + t.sum_clip2) / t.n_local) / p.scale0 END AS rmse_over_scale,
   t.min_x AS float_min, t.max_x AS float_max, t.min_y AS quant_min, t.max_y AS quant_max,
+  t.scale_min, t.scale_max, t.zero_min AS zero_point_min, t.zero_max AS zero_point_max,
   CASE WHEN t.n_local > 0 THEN 1.0 * t.n_clipped / t.n_local END AS clipped_fraction,
   t.codes_used,
   CASE WHEN p.qmax - p.qmin < 256 THEN p.qmax - p.qmin + 1 END AS codes_available,
-  t.worst_sample, t.worst_channel, t.worst_channel_sqnr, t.hist16,
+  t.worst_sample, t.worst_channel, t.worst_channel_sqnr AS worst_channel_sqnr_db, t.hist16,
   t.max_at, t.max_sample,
-  CASE WHEN t.n_argmax > 0 THEN 1.0 * t.n_argmax_equal / t.n_argmax END AS argmax_agreement,
-  CASE WHEN t.n_equal >= 0 AND t.n > 0 THEN 1.0 * t.n_equal / t.n END AS agreement,
   CASE WHEN t.n IS NULL OR t.n = 0 THEN 3 WHEN t.sum_x2 = 0 AND t.sum_e2 > 0 THEN 0
        WHEN t.sum_e2 = 0 THEN 2 ELSE 1 END AS bucket
 FROM pair p LEFT JOIN pair_total t ON t.pair_id = p.id
@@ -246,13 +256,16 @@ SELECT p.*, t.n_samples, t.n, t.bad_x AS nonfinite_float, t.bad_y AS nonfinite_q
   CASE WHEN t.sum_e2 > 0 AND t.sum_x2 > 0 THEN 10 * log10(t.sum_x2 / t.sum_e2) END AS sqnr_db,
   CASE WHEN t.n > 0 THEN t.sum_e2 = 0 END AS exact,
   CASE WHEN t.n > 0 THEN t.sum_x2 = 0 AND t.sum_e2 > 0 END AS zero_signal,
-  CASE WHEN t.sum_x2 > 0 AND t.sum_y2 > 0
-       THEN ((t.sum_x2 + t.sum_y2 - t.sum_e2) / 2) / (sqrt(t.sum_x2) * sqrt(t.sum_y2)) END AS cosine,
+  CASE WHEN t.sum_x2 > 0 AND t.sum_e2 = 0 THEN 1.0 WHEN t.sum_x2 > 0 AND t.sum_y2 > 0
+       THEN max(-1.0, min(1.0, (t.sum_x2 + t.sum_y2 - t.sum_e2) / 2 / sqrt(t.sum_x2) / sqrt(t.sum_y2))) END AS cosine,
   CASE WHEN t.n > 0 THEN t.sum_e2 / t.n END AS mse,
   CASE WHEN t.n > 0 THEN t.max_abs_e END AS max_abs_err,
+  t.min_x AS float_min, t.max_x AS float_max, t.min_y AS quant_min, t.max_y AS quant_max,
   CASE WHEN t.n_argmax > 0 THEN 1.0 * t.n_argmax_equal / t.n_argmax END AS argmax_agreement,
-  CASE WHEN t.n_equal >= 0 AND t.n > 0 THEN 1.0 * t.n_equal / t.n END AS agreement,
-  t.worst_sample
+  CASE WHEN t.n > 0 THEN 1.0 * t.n_equal / t.n END AS agreement,
+  t.worst_sample, t.hist16, t.max_at, t.max_sample,
+  CASE WHEN t.n IS NULL OR t.n = 0 THEN 3 WHEN t.sum_x2 = 0 AND t.sum_e2 > 0 THEN 0
+       WHEN t.sum_e2 = 0 THEN 2 ELSE 1 END AS bucket
 FROM pair p LEFT JOIN pair_total t ON t.pair_id = p.id
 WHERE p.kind = 'output';
 
@@ -263,8 +276,10 @@ SELECT p.*, t.n,
   CASE WHEN t.n > 0 THEN t.sum_x2 = 0 AND t.sum_e2 > 0 END AS zero_signal,
   CASE WHEN t.n > 0 THEN t.sum_e2 / t.n END AS mse,
   CASE WHEN t.n > 0 THEN t.max_abs_e END AS max_abs_err,
-  t.min_x AS float_min, t.max_x AS float_max,
-  t.worst_channel, t.worst_channel_sqnr AS worst_channel_sqnr_db, t.hist16,
+  t.min_x AS float_min, t.max_x AS float_max, t.min_y AS quant_min, t.max_y AS quant_max,
+  t.codes_used,
+  CASE WHEN p.qmax - p.qmin < 256 THEN p.qmax - p.qmin + 1 END AS codes_available,
+  t.worst_channel, t.worst_channel_sqnr AS worst_channel_sqnr_db, t.hist16, t.max_at,
   t.bad_x AS nonfinite_float, t.bad_y AS nonfinite_quant,
   CASE WHEN t.n IS NULL OR t.n = 0 THEN 3 WHEN t.sum_x2 = 0 AND t.sum_e2 > 0 THEN 0
        WHEN t.sum_e2 = 0 THEN 2 ELSE 1 END AS bucket
@@ -272,4 +287,19 @@ FROM pair p LEFT JOIN pair_total t ON t.pair_id = p.id
 WHERE p.kind = 'weight';
 
 CREATE VIEW v_unmatched AS
-SELECT * FROM pair WHERE kind = 'unmatched';
+SELECT id, run_id, pos, qpos, coalesce(tensor, quant_tensor) AS tensor, side, reason, detail, node, op, shape
+FROM pair WHERE kind = 'unmatched';
+
+-- One line per run: names instead of ids, SQNR of its first output.
+CREATE VIEW v_run AS
+SELECT r.*, f.path AS float_path, q.path AS quant_path, q.format AS quant_format, d.path AS data_path,
+  CASE WHEN json_valid(r.recipe) THEN json_extract(r.recipe, '$.calibrate_method') END AS calibrator,
+  CASE WHEN json_valid(r.recipe) THEN json_array_length(r.recipe, '$.nodes_to_exclude') END AS excluded_nodes,
+  (SELECT o.sqnr_db FROM v_output o WHERE o.run_id = r.id ORDER BY o.pos, o.tensor, o.id LIMIT 1) AS sqnr_db
+FROM run r LEFT JOIN model f ON f.id = r.float_id LEFT JOIN model q ON q.id = r.quant_id
+LEFT JOIN dataset d ON d.id = r.dataset_id;
+
+CREATE VIEW v_score AS
+SELECT s.*, CASE WHEN s.sum_e2 > 0 AND s.sum_x2 > 0 THEN 10 * log10(s.sum_x2 / s.sum_e2) END AS sqnr_db,
+  s.sum_e2 = 0 AS exact
+FROM score s;
