@@ -143,19 +143,19 @@ static const struct vm_column help[] = {
 };
 
 static const struct vm_view views[VM_V_COUNT] = {
-	[VM_V_RANK] = { "rank", "Rank", VM_T_ACTIVATION, VM_CTX_RANK, rank, N(rank), 1, 3, false,
+	[VM_V_RANK] = { "rank", "Rank", VM_T_ACTIVATION, VM_CTX_RANK, rank, N(rank), 1, 3,
 		"no activation was compared yet" },
-	[VM_V_WEIGHTS] = { "weights", "Weights", VM_T_WEIGHT, VM_CTX_WEIGHTS, weights, N(weights), 1, 3, false,
+	[VM_V_WEIGHTS] = { "weights", "Weights", VM_T_WEIGHT, VM_CTX_WEIGHTS, weights, N(weights), 1, 3,
 		"no weight was matched" },
-	[VM_V_LAYERS] = { "layers", "Layers", VM_T_ACTIVATION, VM_CTX_LAYERS, layers, N(layers), 1, 0, false,
+	[VM_V_LAYERS] = { "layers", "Layers", VM_T_LAYERS, VM_CTX_LAYERS, layers, N(layers), 1, 0,
 		"no activation was compared yet" },
-	[VM_V_RUNS] = { "runs", "Runs", VM_T_RUNS, VM_CTX_RUNS, runs, N(runs), 9, 0, false,
+	[VM_V_RUNS] = { "runs", "Runs", VM_T_RUNS, VM_CTX_RUNS, runs, N(runs), 9, 0,
 		"the store holds no run" },
 	[VM_V_UNMATCHED] = { "unmatched", "Unmatched", VM_T_UNMATCHED, VM_CTX_UNMATCHED, unmatched, N(unmatched), 0,
-		7, false, "every tensor has a partner" },
-	[VM_V_LOG] = { "log", "Log", VM_T_LOG, VM_CTX_LOG, log_cols, N(log_cols), 2, -1, false,
+		7, "every tensor has a partner" },
+	[VM_V_LOG] = { "log", "Log", VM_T_LOG, VM_CTX_LOG, log_cols, N(log_cols), 2, -1,
 		"no messages" },
-	[VM_V_HELP] = { "help", "Help", VM_T_HELP, VM_CTX_HELP, help, N(help), 2, -1, false, "" },
+	[VM_V_HELP] = { "help", "Help", VM_T_HELP, VM_CTX_HELP, help, N(help), 2, -1, "" },
 };
 
 _Static_assert(sizeof(rank) / sizeof(rank[0]) <= VM_MAX_COLS, "a row must fit");

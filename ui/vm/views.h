@@ -47,7 +47,7 @@ struct vm_column {
 
 enum vm_view_id { VM_V_RANK, VM_V_WEIGHTS, VM_V_LAYERS, VM_V_RUNS, VM_V_UNMATCHED, VM_V_LOG, VM_V_HELP, VM_V_COUNT };
 
-enum vm_table { VM_T_ACTIVATION, VM_T_WEIGHT, VM_T_UNMATCHED, VM_T_RUNS, VM_T_LOG, VM_T_HELP };
+enum vm_table { VM_T_ACTIVATION, VM_T_LAYERS, VM_T_WEIGHT, VM_T_UNMATCHED, VM_T_RUNS, VM_T_LOG, VM_T_HELP, VM_T_COUNT };
 
 struct vm_view {
 	const char *name;       /* after :view */
@@ -57,8 +57,7 @@ struct vm_view {
 	const struct vm_column *cols;
 	int n_cols;
 	int flexible;           /* column that takes the width left over */
-	int sort_col;           /* default order: this column (-1: the store's own order); ascending unless desc */
-	bool sort_desc;
+	int sort_col;           /* the column the default order amounts to; -1: none */
 	const char *empty;      /* what to say when there are no rows */
 };
 
