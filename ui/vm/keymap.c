@@ -52,8 +52,10 @@ size_t vm_key_parse(const char *text, int *key)
 	return n;
 }
 
-static size_t encode(uint32_t cp, char *out)
+size_t vm_key_utf8(int key, char *out)
 {
+	uint32_t cp = (uint32_t)key;
+
 	if (cp < 0x80) {
 		out[0] = (char)cp;
 		return 1;
@@ -91,7 +93,7 @@ char *vm_key_name(int key, char *buf, size_t size)
 	else if (key < 0x20 || key >= VM_KEY_BASE || (key >= 0x7F && key < 0xA0))
 		snprintf(buf, size, "key %d", key);
 	else {
-		utf8[encode((uint32_t)key, utf8)] = '\0';
+		utf8[vm_key_utf8(key, utf8)] = '\0';
 		snprintf(buf, size, "%s", utf8);
 	}
 	return buf;

@@ -28,4 +28,7 @@ size_t vm_key_parse(const char *text, int *key);
 /* Name of a key into buf (always terminated; 16 bytes are enough). Returns buf. */
 char *vm_key_name(int key, char *buf, size_t size);
 
+/* A printable key (a code point) as UTF-8 into out[4]; returns the bytes. */
+size_t vm_key_utf8(int key, char *out);
+
 #endif
