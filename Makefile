@@ -17,12 +17,12 @@ endif
 
 B       := build
 DEPS    := $(B)/deps
+comma   := ,
 ifneq ($(SAN),)
 O       := $(B)/san-$(subst $(comma),-,$(SAN))
 else
 O       := $(B)/obj
 endif
-comma   := ,
 
 -include config.mk
 
@@ -79,7 +79,7 @@ $(B)/gen/onnx/onnx.pb-c.h: $(B)/gen/onnx/onnx.pb-c.c ;
 $(B)/gen/%.inc: %.sql
 	@mkdir -p $(@D)
 	$(call say,GEN,$@)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $< > $@
-$(O)/store/%.o: $(patsubst store/%.sql,$(B)/gen/store/%.inc,$(wildcard store/*.sql))
+$(patsubst %.c,$(O)/%.o,$(wildcard store/*.c)): $(patsubst store/%.sql,$(B)/gen/store/%.inc,$(wildcard store/*.sql))
 
 $(O)/tests/unit/test_%: $(O)/tests/unit/test_%.o $(TLIB_OBJ) $(O)/libqdebug.a
 	$(call say,LD,$@)$(CC) $(QFLAGS) $(CFLAGS) -o $@ $^ $(QLIBS) -lcmocka

@@ -130,7 +130,7 @@ struct store_score { const char *mode, *node, *output; double sum_x2, sum_e2; };
 
 struct store_edit {
 	int64_t id, run_id;
-	int undone;                     /* 0 in force, 1 undone (redo brings it back), 2 undone for good */
+	int64_t undone;                 /* 0 in force, 1 undone (redo brings it back), 2 undone for good */
 	const char *action, *target, *value;    /* value may be NULL */
 	const char *at;                 /* UTC, ISO 8601; NULL when writing = now */
 };

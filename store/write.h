@@ -64,6 +64,15 @@ void store_sums_fold(struct store_sums *total, const struct store_sums *block);
 QD_NODISCARD int store_put_pooled(struct store *st, int64_t pair_id, const char *kind, int64_t samples_done,
 				  const void *data, size_t bytes, struct qd_err *err);
 
+/* The three kinds in their layouts.  counts: n bins from `first` of width 2^exponent; codes: bit c - qmin of
+ * STORE_CODES_BYTES bytes; channel sums: n of each. */
+QD_NODISCARD int store_put_hist(struct store *st, int64_t pair_id, int64_t samples_done, int32_t exponent,
+				int32_t first, const uint64_t *counts, uint32_t n, struct qd_err *err);
+QD_NODISCARD int store_put_codes(struct store *st, int64_t pair_id, int64_t samples_done,
+				 const unsigned char *codes, struct qd_err *err);
+QD_NODISCARD int store_put_channels(struct store *st, int64_t pair_id, int64_t samples_done, const double *sum_x2,
+				    const double *sum_e2, uint32_t n, struct qd_err *err);
+
 /* Store a->bytes of data in chunks; replaces an activation of the same run, side, tensor and sample. */
 QD_NODISCARD int store_put_activation(struct store *st, const struct store_activation *a, const void *data,
 				      int64_t *id, struct qd_err *err);
