@@ -436,7 +436,7 @@ static void all_fields(struct pane *p)
 static void heading(const struct draw *d, const struct vm_app *app, const struct vm_row *row, struct rect r)
 {
 	const struct vm_view *v = vm_view(app->active);
-	char name[TEXT_MAX], text[TEXT_MAX];
+	char name[TEXT_MAX], text[TEXT_MAX + 8];
 
 	surface_fill(d->s, r.row, r.col, r.cols, d->g->hline, STYLE_RULE);
 	if (!row)

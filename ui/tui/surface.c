@@ -18,7 +18,7 @@ bool surface_resize(struct surface *s, int rows, int cols)
 	if (!cells)
 		return false;
 	free(s->cells);
-	*s = (struct surface){ rows, cols, cells, -1, 0 };
+	*s = (struct surface){ rows, cols, cells, -1, 0, s->ascii };
 	surface_clear(s);
 	return true;
 }
@@ -81,17 +81,17 @@ int surface_text(struct surface *s, int row, int col, int max, const char *text,
 		text += utf8_next(text, end, &cp);
 		w = utf8_cp_width(cp);
 		if (w == 0) {
-			if (base >= 0 && cp >= 0x300)
+			if (base >= 0 && cp >= 0x300 && !s->ascii)
 				put_mark(s, row, base, cp);
 			continue;
 		}
 		if (used + w > max)
 			break;
 		base = col + used;
-		put(s, row, base, cp, style);
+		put(s, row, base, s->ascii && cp >= 0x80 ? '?' : cp, style);
 		if (w == 2) {
 			put(s, row, base + 1, ' ', style);
-			surface_at(s, row, base + 1)->cp = 0;
+			surface_at(s, row, base + 1)->cp = s->ascii ? '?' : 0;
 		}
 		used += w;
 	}

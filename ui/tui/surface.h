@@ -29,6 +29,7 @@ struct surface {
 	int rows, cols;
 	struct cell *cells;     /* rows * cols */
 	int cursor_row, cursor_col;     /* where the hardware cursor goes; row -1: hidden */
+	bool ascii;             /* other characters are drawn as ? */
 };
 
 /* Blank grid; false when out of memory (the surface is then unchanged). Resizing drops the contents. */

@@ -164,8 +164,10 @@ char *vm_fmt_clip(const char *text, int cells, const char *ellipsis, char *buf, 
 {
 	size_t len = strlen(text), n, e = strlen(ellipsis);
 
-	if (cells <= 0)
-		return copy(buf, size, "", 0);
+	if (cells <= 0) {
+		buf[0] = '\0';
+		return buf;
+	}
 	if (utf8_width(text) <= cells)
 		return copy(buf, size, text, len);
 	n = head_bytes(text, len, cells - utf8_width(ellipsis));

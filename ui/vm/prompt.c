@@ -8,7 +8,7 @@
 
 static void set_input(struct vm_app *app, const char *text)
 {
-	snprintf(app->input, sizeof(app->input), "%s", text);
+	snprintf(app->input, sizeof(app->input), "%.*s", VM_PROMPT_MAX - 1, text);
 	app->input_len = app->input_at = strlen(app->input);
 }
 
@@ -113,7 +113,7 @@ static const char *candidate(const struct vm_app *app, const char *line, const c
 static void complete(struct vm_app *app)
 {
 	const char *word, *found;
-	char line[VM_PROMPT_MAX + 64];
+	char line[VM_PROMPT_MAX];
 
 	if (app->prompt != ':')
 		return;
