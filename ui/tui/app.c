@@ -21,7 +21,10 @@ struct loop {
 	struct surface surface;
 	struct draw draw;
 	double drawn_at;
+	int hollow;             /* times in a row that poll() promised keys and there were none */
 };
+
+enum { HOLLOW_MAX = 100 };      /* then the other end of the terminal is gone */
 
 int tui_write_screen(struct vm_app *app, const struct surface *s, struct qd_err *err)
 {
@@ -94,6 +97,7 @@ static bool take_keys(struct loop *l)
 		else
 			vm_app_key(l->app, key, clock_now());
 		any = true;
+		l->hollow = 0;
 		/* a pasted or repeated key must see what the one before asked for */
 		if (l->app->want.suspend || l->app->want.screen_path)
 			break;
@@ -121,7 +125,7 @@ static bool wait_for(struct loop *l, double seconds)
 		return errno == EINTR;  /* SIGWINCH: curses has a key for it */
 	if (fds[2].revents & POLLIN)
 		drain(l->opts->wake_fd);
-	if (fds[0].revents & (POLLHUP | POLLERR))
+	if (fds[0].revents & (POLLHUP | POLLERR) || (fds[0].revents && ++l->hollow > HOLLOW_MAX))
 		l->app->quit = true;    /* the terminal is gone */
 	return fds[0].revents != 0;
 }

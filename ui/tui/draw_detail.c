@@ -3,6 +3,7 @@
  * Drawn into a tall scratch surface first, so that scrolling is a copy. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tui/draw.h"
@@ -16,6 +17,7 @@ struct pane {
 	const struct vm_row *row;
 	const struct vm_detail *detail; /* NULL: fields only */
 	int y, x, cols;         /* next line; text goes from column 1 to cols - 1 */
+	int rows;               /* of the window onto it */
 	size_t pos;
 	bool page;
 };
@@ -23,8 +25,15 @@ struct pane {
 static bool number(const struct pane *p, const char *key, double *out)
 {
 	int c = vm_view_column(p->v, key);
+	char *end;
 
-	return c >= 0 && vm_value_number(&p->row->v[c], out);
+	if (c < 0 || vm_value_number(&p->row->v[c], out))
+		return c >= 0;
+	/* scale and zero point are JSON: a number here, or an array that is none */
+	if (p->row->v[c].type != VM_TEXT)
+		return false;
+	*out = strtod(p->row->v[c].s, &end);
+	return end != p->row->v[c].s && !*end;
 }
 
 static void newline(struct pane *p)
@@ -114,8 +123,8 @@ static void summary(struct pane *p)
 	newline(p);
 	column_field(p, "op", "op", "");
 	column_field(p, "qtype", "type", "");
-	column_field(p, "scale0", "scale", "");
-	column_field(p, "zero0", "zero point", "");
+	column_field(p, "scale", "scale", "");
+	column_field(p, "zero_point", "zero point", "");
 	range_field(p, "float", "float_min", "float_max");
 	range_field(p, "quantized", "quant_min", "quant_max");
 	newline(p);
@@ -141,7 +150,7 @@ static bool find_axis(struct pane *p, struct axis *a)
 		a->lo = d->first_edge;
 		a->hi = d->first_edge + (double)d->n_bins * d->bin_width;
 	}
-	if (number(p, "scale0", &a->scale) && number(p, "zero0", &a->zero) && number(p, "qmin", &a->qmin) &&
+	if (number(p, "scale", &a->scale) && number(p, "zero_point", &a->zero) && number(p, "qmin", &a->qmin) &&
 	    number(p, "qmax", &qmax) && a->scale > 0) {
 		/* a value reaches half a step beyond the last code before it is clipped */
 		a->clip_lo = (a->qmin - a->zero - 0.5) * a->scale;
@@ -263,11 +272,12 @@ static void label_axis(struct pane *p, const struct axis *a)
 static void histogram(struct pane *p)
 {
 	double bins[MAX_BINS];
-	int rows = p->page ? 8 : 4;
+	int rows = p->page ? 8 : p->rows - p->y - 3;    /* title, axis and labels around it */
 	struct axis a;
 
 	if (!p->detail || !p->detail->has_hist || !find_axis(p, &a))
 		return;
+	rows = rows < 2 ? 2 : rows > 4 && !p->page ? 4 : rows;
 	vm_detail_rebin(p->detail, a.lo, a.hi, bins, a.n);
 	surface_text(p->d.s, p->y++, 1, p->cols, p->v->table == VM_T_WEIGHT ? "histogram of the float weight (log scale)" :
 		     "histogram of the float values (log scale)", STYLE_DIM);
@@ -335,7 +345,7 @@ static void channels(struct pane *p)
 
 		snprintf(text + n, sizeof(text) - n, ", worst %.0f", worst);
 		n = strlen(text);
-		if (number(p, "worst_channel_sqnr", &db) || number(p, "worst_channel_sqnr_db", &db))
+		if (number(p, "worst_channel_sqnr_db", &db))
 			snprintf(text + n, sizeof(text) - n, " at %s dB", vm_fmt_db(db, num, sizeof(num)));
 	}
 	surface_text(p->d.s, p->y++, 1, p->cols, text, STYLE_DIM);
@@ -500,7 +510,7 @@ void draw_detail(const struct draw *d, struct vm_app *app, struct rect r, bool p
 	struct rect in = { r.row + 1, r.col, r.rows - 1, r.cols };
 	const struct vm_row *row = vm_app_row(app);
 	struct surface tall = { 0 };
-	struct pane p = { { &tall, d->g, d->limits }, vm_view(app->active), row, NULL, 0, 1, 0,
+	struct pane p = { { &tall, d->g, d->limits }, vm_view(app->active), row, NULL, 0, 1, 0, 0,
 			  vm_app_list(app)->cursor, page || app->detail_mode == VM_DETAIL_ZOOM };
 	int from = 0;
 
@@ -510,6 +520,7 @@ void draw_detail(const struct draw *d, struct vm_app *app, struct rect r, bool p
 		in.cols -= 2;
 	}
 	p.cols = in.cols;
+	p.rows = in.rows;
 	if (in.rows < 1 || in.cols < 10 || !surface_resize(&tall, TALL, in.cols))
 		return;
 	if (row) {

@@ -190,6 +190,7 @@ static void position_text(const struct draw *d, struct vm_app *app, char *buf, s
 {
 	struct vm_list *l = vm_app_list(app);
 	size_t tagged = vm_list_tagged(l);
+	const struct vm_row *row;
 	char filter[VM_FILTER_TEXT + 100] = "", tags[64] = "";
 	struct str s = STR_INIT;
 
@@ -200,6 +201,8 @@ static void position_text(const struct draw *d, struct vm_app *app, char *buf, s
 		snprintf(filter, sizeof(filter), " %s %s", d->g->dot, s.p ? s.p : "");
 		str_release(&s);
 	}
+	if (app->active == VM_V_HELP && (row = vm_list_current(l)) != NULL)     /* lists cut it */
+		snprintf(filter, sizeof(filter), " %s :%s %s %s", d->g->dot, row->v[1].s, d->g->dot, row->v[2].s);
 	snprintf(buf, size, " %zu/%zu%s%s", l->n ? l->cursor + 1 : 0, l->n, tags, filter);
 }
 

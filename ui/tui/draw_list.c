@@ -112,22 +112,11 @@ static uint8_t draw_word(const struct draw *d, const struct vm_column *c, const 
 	return STYLE_TEXT;
 }
 
-/* Unmatched rows of the quantized side have no float name. */
-static const struct vm_value *value_of(const struct vm_view *v, const struct vm_row *row, int col)
-{
-	int other;
-
-	if (row->v[col].type != VM_NULL || v->table != VM_T_UNMATCHED || col != v->flexible)
-		return &row->v[col];
-	other = vm_view_column(v, "quant_tensor");
-	return &row->v[other];
-}
-
 uint8_t draw_value(const struct draw *d, const struct vm_view *v, const struct vm_row *row, int col, size_t pos,
 		   int width, char *buf, size_t size)
 {
 	const struct vm_column *c = &v->cols[col];
-	const struct vm_value *x = value_of(v, row, col);
+	const struct vm_value *x = &row->v[col];
 	const char *why;
 	double number;
 
@@ -176,14 +165,13 @@ static void draw_header(const struct draw *d, const struct vm_list *l, struct re
 		bool sorted = cols[i].col == l->sort_col;
 		int x = r.col + LAYOUT_MARGIN + cols[i].x;
 		uint8_t style = cols[i].col == l->col ? STYLE_HEADER_COL : STYLE_HEADER;
-		char text[96];
-		int w;
+		int w = utf8_width(c->title);
 
-		snprintf(text, sizeof(text), "%s%s", c->title, !sorted ? "" : l->sort_desc ? d->g->down : d->g->up);
-		w = utf8_width(text);
 		if (right_aligned(c->kind))
 			x += cols[i].width - w;
-		surface_text(d->s, r.row, x, w, text, style);
+		surface_text(d->s, r.row, x, w, c->title, style);
+		if (sorted)     /* in the gap after the title */
+			surface_text(d->s, r.row, x + w, 1, l->sort_desc ? d->g->down : d->g->up, style);
 	}
 }
 

@@ -64,7 +64,7 @@ struct layout layout_of(int rows, int cols, const struct vm_app *app)
 
 static int wanted_width(const struct vm_column *c)
 {
-	int title = utf8_width(c->title) + (vm_column_sortable(c) ? 1 : 0);
+	int title = utf8_width(c->title);
 
 	return c->width > title ? c->width : title;
 }

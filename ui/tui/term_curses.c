@@ -142,6 +142,8 @@ static int unusable(struct qd_err *err)
 
 int term_open(bool no_color, struct qd_err *err)
 {
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+		return err_set(err, QD_EUSAGE, "standard input and output are no terminal; use --report text, or --script");
 	setlocale(LC_CTYPE, "");
 	term.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 	term.has_saved = tcgetattr(STDIN_FILENO, &term.saved) == 0;

@@ -52,15 +52,19 @@ static bool has_key(const char *keys, int key)
 
 int vm_action_by_key(int key, unsigned ctx, bool searching)
 {
+	int found = VM_A_NONE;
+
 	for (int a = 0; a < VM_A_COUNT; a++) {
-		if (!(table[a].ctx & ctx))
+		bool search_only = table[a].flags & VM_ACT_AFTER_SEARCH;
+
+		if (!(table[a].ctx & ctx) || !has_key(table[a].keys, key))
 			continue;
-		if ((table[a].flags & VM_ACT_AFTER_SEARCH) && !searching)
-			continue;
-		if (has_key(table[a].keys, key))
+		if (search_only && searching)
 			return a;
+		if (!search_only && found == VM_A_NONE)
+			found = a;
 	}
-	return VM_A_NONE;
+	return found;
 }
 
 const char *vm_action_nearest(const char *name)

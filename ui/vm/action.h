@@ -33,11 +33,9 @@ enum vm_action_flags {
 };
 
 /* Columns: id, name, keys (separated by spaces), contexts, flags, hint ("" = not in the hint line), argument
- * of the `:` form, help.  Hints appear in table order.  Where one key stands twice, the first row that
- * applies gets it. */
+ * of the `:` form, help.  Hints appear in table order.  A row that counts after a search has the first claim to
+ * its key, then the first row that applies. */
 #define VM_ACTIONS(X) \
-	X(SEARCH_BACK, "search-back", "?", VM_CTX_LISTS, VM_ACT_AFTER_SEARCH, "", "[TEXT]", \
-	  "after a search: search towards the top") \
 	X(HELP, "help", "? <F1>", VM_CTX_ALL, 0, "help", "", "this list; Enter runs an action") \
 	X(OPEN, "open", "<Enter>", VM_CTX_LISTS & ~VM_CTX_LOG, 0, "open", "", \
 	  "open the row: tensor, run; in the help: run it") \
@@ -54,6 +52,8 @@ enum vm_action_flags {
 	X(FILTER, "filter", "& <F4>", VM_CTX_LISTS, 0, "filter", "[EXPR]", \
 	  "limit the rows, as op=Conv & sqnr<20; empty shows all") \
 	X(SEARCH, "search", "/", VM_CTX_LISTS, 0, "search", "[TEXT]", "search towards the bottom") \
+	X(SEARCH_BACK, "search-back", "?", VM_CTX_LISTS, VM_ACT_AFTER_SEARCH, "", "[TEXT]", \
+	  "after a search: search towards the top") \
 	X(SORT_ASC, "sort-ascending", "[", VM_CTX_TABLES, 0, "", "", "sort by the column cursor, ascending") \
 	X(SORT_DESC, "sort-descending", "]", VM_CTX_TABLES, 0, "sort", "", \
 	  "sort by the column cursor, descending") \

@@ -123,7 +123,7 @@ static int help_row(void *ctx, const struct vm_view *v, int64_t id, struct vm_ro
 	if (a->flags & VM_ACT_LATER) {
 		size_t n = strlen(r->text) + 1;
 
-		snprintf(r->text + n, sizeof(r->text) - n, "%s (not available yet)", a->help);
+		snprintf(r->text + n, sizeof(r->text) - n, "(not available yet) %s", a->help);
 		r->v[2] = text_value(r->text + n);
 	}
 	r->id = id;
@@ -137,11 +137,11 @@ static int help_select(void *ctx, const struct vm_view *v, const struct vm_query
 	int64_t all[VM_A_COUNT];
 	size_t at = 0;
 
-	/* what the view one came from can do, first those of few views; then the rest */
+	/* what only some views can do and the one we came from can; what all can; the rest */
 	for (int pass = 0; pass < 3; pass++) {
 		for (int a = 0; a < VM_A_COUNT; a++) {
-			unsigned ctxs = vm_action_info(a)->ctx;
-			int wanted = !(ctxs & here) ? 2 : ctxs == VM_CTX_ALL;
+			const struct vm_action_info *t = vm_action_info(a);
+			int wanted = !(t->ctx & here) || (t->flags & VM_ACT_LATER) ? 2 : t->ctx == VM_CTX_ALL;
 
 			if (wanted == pass)
 				all[at++] = a + 1;

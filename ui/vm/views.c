@@ -20,8 +20,8 @@
 	{ "observed", "observed", "observed", VM_K_TEXT, 10, 0 }, \
 	{ "qtype", "type", "type", VM_K_TEXT, 6, 0 }, \
 	{ "axis", "axis", "axis", VM_K_INT, 5, 0 }, \
-	{ "scale0", "scale", "scale", VM_K_NUM, 9, 0 }, \
-	{ "zero0", "zp", "zero point", VM_K_INT, 5, 0 }, \
+	{ "scale", "scale", "scale", VM_K_TEXT, 9, 0 }, \
+	{ "zero_point", "zp", "zero point", VM_K_TEXT, 5, 0 }, \
 	{ "qmin", "qmin", "qmin", VM_K_INT, 5, 0 }, \
 	{ "qmax", "qmax", "qmax", VM_K_INT, 5, 0 }, \
 	{ "codes_available", "available", "codes available", VM_K_INT, 5, 0 }, \
@@ -37,8 +37,9 @@
 	{ "n_samples", "samples", "samples", VM_K_INT, 6, 0 }, \
 	{ "worst_sample", "worst", "worst sample", VM_K_INT, 6, 0 }, \
 	{ "worst_channel", "channel", "worst channel", VM_K_INT, 6, 0 }, \
-	{ "worst_channel_sqnr", "channeldb", "worst channel dB", VM_K_DB, 8, 0 }, \
-	{ "shape", "shape", "shape", VM_K_TEXT, 12, 0 }
+	{ "worst_channel_sqnr_db", "channeldb", "worst channel dB", VM_K_DB, 8, 0 }, \
+	{ "shape", "shape", "shape", VM_K_TEXT, 12, 0 }, \
+	{ "excluded", "excluded", "excluded", VM_K_FLAG, 5, 0 }
 
 static const struct vm_column rank[] = {
 	{ NULL, "#", "#", VM_K_ROWNO, 4, 9 },
@@ -89,8 +90,8 @@ static const struct vm_column weights[] = {
 	{ "matched_by", "by", "matched by", VM_K_TEXT, 10, 0 },
 	{ "derived_from", "from", "derived from", VM_K_TEXT, 10, 0 },
 	{ "block_size", "block", "block size", VM_K_INT, 5, 0 },
-	{ "scale0", "scale", "scale", VM_K_NUM, 9, 0 },
-	{ "zero0", "zp", "zero point", VM_K_INT, 5, 0 },
+	{ "scale", "scale", "scale", VM_K_TEXT, 9, 0 },
+	{ "zero_point", "zp", "zero point", VM_K_TEXT, 5, 0 },
 	{ "qmin", "qmin", "qmin", VM_K_INT, 5, 0 },
 	{ "qmax", "qmax", "qmax", VM_K_INT, 5, 0 },
 	{ "float_min", "fmin", "float min", VM_K_NUM, 9, 0 },
@@ -107,7 +108,6 @@ static const struct vm_column unmatched[] = {
 	{ "reason", "reason", "reason", VM_K_TEXT, 16, 2 },
 	{ "node", "node", "node", VM_K_NAME, 16, 4 },
 	{ "op", "op", "op", VM_K_TEXT, 10, 6 },
-	{ "quant_tensor", "quant", "quantized tensor", VM_K_NAME, 16, 5 },
 	{ "detail", "detail", "detail", VM_K_TEXT, 40, 7 },
 	{ "pos", "pos", "position", VM_K_INT, 8, 0 },
 };
@@ -115,7 +115,7 @@ static const struct vm_column unmatched[] = {
 static const struct vm_column runs[] = {
 	{ "id", "run", "run", VM_K_INT, 4, 1 },
 	{ "status", "status", "status", VM_K_TEXT, 11, 2 },
-	{ "output", "output", "output dB", VM_K_DB, 9, 3 },
+	{ "sqnr_db", "sqnr", "output dB", VM_K_DB, 9, 3 },
 	{ "samples_done", "done", "samples", VM_K_INT, 8, 4 },
 	{ "samples", "samples", "of", VM_K_INT, 7, 5 },
 	{ "observer", "observer", "observer", VM_K_TEXT, 9, 7 },
@@ -124,7 +124,9 @@ static const struct vm_column runs[] = {
 	{ "seconds", "seconds", "seconds", VM_K_NUM, 9, 9 },
 	{ "quant_path", "model", "quantized model", VM_K_NAME, 12, 2 },
 	{ "float_path", "float", "float model", VM_K_NAME, 12, 0 },
-	{ "data", "data", "data", VM_K_NAME, 12, 0 },
+	{ "calibrator", "calibrator", "calibrator", VM_K_TEXT, 10, 10 },
+	{ "excluded_nodes", "excluded", "excluded", VM_K_INT, 8, 11 },
+	{ "data_path", "data", "data", VM_K_NAME, 12, 0 },
 	{ "engine", "engine", "engine", VM_K_TEXT, 8, 0 },
 	{ "options", "options", "options", VM_K_TEXT, 8, 0 },
 	{ "message", "message", "message", VM_K_TEXT, 8, 0 },
@@ -137,9 +139,9 @@ static const struct vm_column log_cols[] = {
 };
 
 static const struct vm_column help[] = {
-	{ "keys", "keys", "keys", VM_K_TEXT, 14, 1 },
+	{ "keys", "keys", "keys", VM_K_TEXT, 15, 1 },
 	{ "command", "command", "command", VM_K_TEXT, 18, 3 },
-	{ "help", "help", "what it does", VM_K_TEXT, 16, 2 },
+	{ "help", "help", "what it does", VM_K_TEXT, 38, 2 },
 };
 
 static const struct vm_view views[VM_V_COUNT] = {
@@ -152,7 +154,7 @@ static const struct vm_view views[VM_V_COUNT] = {
 	[VM_V_RUNS] = { "runs", "Runs", VM_T_RUNS, VM_CTX_RUNS, runs, N(runs), 9, 0,
 		"the store holds no run" },
 	[VM_V_UNMATCHED] = { "unmatched", "Unmatched", VM_T_UNMATCHED, VM_CTX_UNMATCHED, unmatched, N(unmatched), 0,
-		7, "every tensor has a partner" },
+		6, "every tensor has a partner" },
 	[VM_V_LOG] = { "log", "Log", VM_T_LOG, VM_CTX_LOG, log_cols, N(log_cols), 2, -1,
 		"no messages" },
 	[VM_V_HELP] = { "help", "Help", VM_T_HELP, VM_CTX_HELP, help, N(help), 2, -1, "" },
