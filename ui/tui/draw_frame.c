@@ -56,7 +56,8 @@ void draw_title(const struct draw *d, const struct vm_app *app, int row)
 
 	/* the models get what they need up to half of a line; the rest is admitted in order */
 	vm_fmt_name(t->float_path ? fs_basename(t->float_path) : "", cols / 3 - 6, d->g->ellipsis, a, sizeof(a));
-	vm_fmt_name(t->quant_path ? fs_basename(t->quant_path) : "", cols / 3 - 6, d->g->ellipsis, b, sizeof(b));
+	names = cols >= 60 ? cols / 3 - 6 : cols - 12 - utf8_width(part[0]);   /* then the output is what stays beside it */
+	vm_fmt_name(t->quant_path ? fs_basename(t->quant_path) : "", names, d->g->ellipsis, b, sizeof(b));
 	names = cols >= 60 ? utf8_width(a) + utf8_width(b) + utf8_width(d->g->versus) + 2 : utf8_width(b);
 	left = cols - 9 - names;
 	for (int i = 0; i < 3; i++) {
