@@ -14,6 +14,9 @@
  * first. */
 QD_NODISCARD int term_open(bool no_color, struct qd_err *err);
 
+/* Would term_open() take this terminal? Looks only, so that it can be asked before long work. QD_EUSAGE as there. */
+QD_NODISCARD int term_check(struct qd_err *err);
+
 /* Give everything back, handlers too. Harmless when not open. */
 void term_close(void);
 

@@ -140,6 +140,18 @@ static int unusable(struct qd_err *err)
 		       "--report text, or set TERM, as TERM=xterm", name ? name : "");
 }
 
+int term_check(struct qd_err *err)
+{
+	int found = 0;
+	char *cup;
+
+	if (setupterm(NULL, STDOUT_FILENO, &found) == ERR || found != 1)
+		return unusable(err);
+	cup = tigetstr("cup");
+	del_curterm(cur_term);
+	return !cup || cup == (char *)-1 ? unusable(err) : 0;
+}
+
 int term_open(bool no_color, struct qd_err *err)
 {
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
