@@ -62,6 +62,8 @@ struct layout layout_of(int rows, int cols, const struct vm_app *app)
 	return l;
 }
 
+enum { NICE_TO_HAVE = 9, ROOM_FOR_NAME = 14 };
+
 static int wanted_width(const struct vm_column *c)
 {
 	int title = utf8_width(c->title);
@@ -106,9 +108,11 @@ int layout_columns(const struct vm_view *v, int cursor_col, int width, struct la
 	}
 	while ((i = next_by_priority(v, seen)) >= 0) {
 		int need = wanted_width(&v->cols[i]) + gap;
+		/* nice to have only once the name has room */
+		bool extra = v->cols[i].priority >= NICE_TO_HAVE && v->cols[v->flexible].kind == VM_K_NAME;
 
 		seen[i] = true;
-		if (need > left)
+		if (need + (extra ? ROOM_FOR_NAME : 0) > left)
 			continue;
 		in[i] = true;
 		left -= need;
@@ -126,8 +130,10 @@ int layout_columns(const struct vm_view *v, int cursor_col, int width, struct la
 			left = widen(&out[i], left, v->cols[v->flexible].kind == VM_K_NAME ? 40 : 4096);
 	}
 	for (i = 0; i < n; i++) {
-		if (v->cols[out[i].col].kind == VM_K_NAME || v->cols[out[i].col].width >= 40)
-			left = widen(&out[i], left, v->cols[out[i].col].kind == VM_K_NAME ? 48 : 4096);
+		const struct vm_column *c = &v->cols[out[i].col];
+
+		if (c->kind == VM_K_NAME || c->kind == VM_K_TEXT)
+			left = widen(&out[i], left, c->kind == VM_K_NAME ? 48 : c->width >= 40 ? 4096 : c->width + 7);
 	}
 	for (i = 0; i < n; i++) {
 		out[i].x = x;

@@ -43,7 +43,7 @@
 
 static const struct vm_column rank[] = {
 	{ NULL, "#", "#", VM_K_ROWNO, 4, 9 },
-	{ "tensor", "tensor", "tensor", VM_K_NAME, 12, 1 },
+	{ "tensor", "tensor", "tensor", VM_K_NAME, 16, 1 },
 	{ "op", "op", "op", VM_K_TEXT, 9, 6 },
 	{ "xmodel_sqnr_db", "sqnr", "SQNR dB", VM_K_DB, 8, 2 },
 	{ "local_sqnr_db", "local", "local dB", VM_K_DB, 8, 3 },
@@ -73,7 +73,7 @@ static const struct vm_column layers[] = {
 
 static const struct vm_column weights[] = {
 	{ NULL, "#", "#", VM_K_ROWNO, 4, 8 },
-	{ "tensor", "tensor", "tensor", VM_K_NAME, 12, 1 },
+	{ "tensor", "tensor", "tensor", VM_K_NAME, 16, 1 },
 	{ "op", "op", "op", VM_K_TEXT, 9, 5 },
 	{ "sqnr_db", "sqnr", "SQNR dB", VM_K_DB, 8, 2 },
 	{ "worst_channel_sqnr_db", "channeldb", "worst ch. dB", VM_K_DB, 12, 3 },
