@@ -54,7 +54,8 @@ static const struct vm_backend backend = { NULL, NULL, NULL, busy, NULL };
 static int play(const char *text, struct qd_err *err)
 {
 	struct vm_app_opts opts = { .store_path = path, .backend = &backend };
-	struct script_opts script = { .path = "demo.script", .text = text, .rows = 24, .cols = 80, .wake_fd = -1 };
+	struct script_opts script = { .path = "demo.script", .text = text, .rows = 24, .cols = 80,
+				     .wake_fd = -1 };
 	struct vm_app *app;
 	int rc = vm_app_open(&opts, &app, err);
 
@@ -71,7 +72,8 @@ static void screens_are_written_as_text(void **state)
 	size_t size;
 
 	(void)state;
-	snprintf(text, sizeof(text), "# a comment\n\n  keys jj<Space>\r\nkey C-d\nsize 40x10\nwait\n:screen %s\n:quit\nbad", shot);
+	snprintf(text, sizeof(text),
+		 "# a comment\n\n  keys jj<Space>\r\nkey C-d\nsize 40x10\nwait\n:screen %s\n:quit\nbad", shot);
 	assert_int_equal(play(text, &err), 0);
 	assert_int_equal(fs_read_all(shot, 1 << 20, &seen, &size, &err), 0);
 	assert_int_equal(strncmp(seen, " qdebug ", 8), 0);

@@ -101,7 +101,8 @@ static const char *text_of(struct vm_app *app, const char *column)
 static void every_column_of_a_view_is_in_the_store(void **state)
 {
 	static const struct { enum vm_view_id view; enum store_table table; } pairs[] = {
-		{ VM_V_RANK, ST_ACTIVATIONS }, { VM_V_LAYERS, ST_LAYERS }, { VM_V_WEIGHTS, ST_WEIGHTS },
+		{ VM_V_RANK, ST_ACTIVATIONS }, { VM_V_LAYERS, ST_LAYERS },
+			{ VM_V_WEIGHTS, ST_WEIGHTS },
 		{ VM_V_UNMATCHED, ST_UNMATCHED }, { VM_V_RUNS, ST_RUNS },
 	};
 

@@ -109,7 +109,8 @@ int layout_columns(const struct vm_view *v, int cursor_col, int width, struct la
 	while ((i = next_by_priority(v, seen)) >= 0) {
 		int need = wanted_width(&v->cols[i]) + gap;
 		/* nice to have only once the name has room */
-		bool extra = v->cols[i].priority >= NICE_TO_HAVE && v->cols[v->flexible].kind == VM_K_NAME;
+		bool extra = v->cols[i].priority >= NICE_TO_HAVE &&
+			v->cols[v->flexible].kind == VM_K_NAME;
 
 		seen[i] = true;
 		if (need + (extra ? ROOM_FOR_NAME : 0) > left)
@@ -127,13 +128,15 @@ int layout_columns(const struct vm_view *v, int cursor_col, int width, struct la
 		left = 0;
 	for (i = 0; i < n; i++) {
 		if (out[i].col == v->flexible)
-			left = widen(&out[i], left, v->cols[v->flexible].kind == VM_K_NAME ? 40 : 4096);
+			left = widen(&out[i], left, v->cols[v->flexible].kind == VM_K_NAME ? 40 :
+				     4096);
 	}
 	for (i = 0; i < n; i++) {
 		const struct vm_column *c = &v->cols[out[i].col];
 
 		if (c->kind == VM_K_NAME || c->kind == VM_K_TEXT)
-			left = widen(&out[i], left, c->kind == VM_K_NAME ? 48 : c->width >= 40 ? 4096 : c->width + 7);
+			left = widen(&out[i], left, c->kind == VM_K_NAME ? 48 : c->width >= 40 ?
+				     4096 : c->width + 7);
 	}
 	for (i = 0; i < n; i++) {
 		out[i].x = x;

@@ -27,9 +27,11 @@ int script_parse_size(const char *text, int *rows, int *cols, struct qd_err *err
 {
 	int c, r, used = 0;
 
-	if (sscanf(text, "%4dx%4d%n", &c, &r, &used) != 2 || text[used] || c < 1 || r < 1 || c > MAX_SIDE ||
-	    r > MAX_SIDE)
-		return err_set(err, QD_EUSAGE, "\"%s\" is no screen size; columns x rows are expected, as 80x24", text);
+	if (sscanf(text, "%4dx%4d%n", &c, &r, &used) != 2 || text[used] || c < 1 || r < 1 ||
+	    c > MAX_SIDE || r > MAX_SIDE)
+		return err_set(err, QD_EUSAGE,
+			       "\"%s\" is no screen size; columns x rows are expected, as 80x24",
+				       text);
 	*rows = r;
 	*cols = c;
 	return 0;
@@ -83,7 +85,8 @@ static int do_keys(struct player *p, const char *text, bool one, struct qd_err *
 			return err_set(err, QD_EUSAGE, "\"%.*s\" names no key", (int)n, text);
 		text += n;
 		if (one && *text)
-			return err_set(err, QD_EUSAGE, "\"%s\" after the key; \"keys\" takes several", text);
+			return err_set(err, QD_EUSAGE,
+				       "\"%s\" after the key; \"keys\" takes several", text);
 		rc = press(p, key, err);
 		if (rc)
 			return rc;
@@ -124,7 +127,9 @@ static int step(struct player *p, char *line, struct qd_err *err)
 		return do_keys(p, line + 4, true, err);
 	if (!strncmp(line, "size ", 5))
 		return do_size(p, line + 5, err);
-	return err_set(err, QD_EUSAGE, "\"%.60s\" is no step; expected key, keys, size, wait or a \":\" command", line);
+	return err_set(err, QD_EUSAGE,
+		       "\"%.60s\" is no step; expected key, keys, size, wait or a \":\" command",
+			       line);
 }
 
 static int play(struct player *p, char *text, struct qd_err *err)
