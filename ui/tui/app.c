@@ -20,6 +20,7 @@ struct loop {
 	struct vm_app *app;
 	struct surface surface;
 	struct draw draw;
+	int wake_fd;            /* -1 once the other end is closed */
 	double drawn_at;
 	int hollow;             /* times in a row that poll() promised keys and there were none */
 };
@@ -121,14 +122,16 @@ static bool wait_for(struct loop *l, double seconds)
 {
 	struct pollfd fds[3] = {
 		{ term_key_fd(), POLLIN, 0 }, { term_signal_fd(), POLLIN, 0 },
-			{ l->opts->wake_fd, POLLIN, 0 },
+			{ l->wake_fd, POLLIN, 0 },
 	};
 	int n = poll(fds, 3, seconds < 0 ? -1 : (int)(seconds * 1000) + 1);
 
 	if (n < 0)
 		return errno == EINTR;  /* SIGWINCH: curses has a key for it */
 	if (fds[2].revents & POLLIN)
-		drain(l->opts->wake_fd);
+		drain(l->wake_fd);
+	else if (fds[2].revents)
+		l->wake_fd = -1;        /* closed: poll() would return at once for ever */
 	if (fds[0].revents & (POLLHUP | POLLERR) || (fds[0].revents && ++l->hollow > HOLLOW_MAX))
 		l->app->quit = true;    /* the terminal is gone */
 	return fds[0].revents != 0;
@@ -162,7 +165,7 @@ static int loop(struct loop *l, struct qd_err *err)
 
 int tui_run(const struct tui_opts *opts, struct vm_app *app, int *signal, struct qd_err *err)
 {
-	struct loop l = { .opts = opts, .app = app };
+	struct loop l = { .opts = opts, .app = app, .wake_fd = opts->wake_fd };
 	int rc;
 
 	if (signal)

@@ -1,8 +1,7 @@
 /* tui/draw.h - from the view-model to cells.
  *
  * Same state, same size: same cells.  Nothing is changed but what the view-model has to know of the
- * screen (how many rows are visible, how far a page scrolls), which screen_fit() sets before
- * anything is drawn.  One thread.
+ * screen (how many rows are visible, how far a page scrolls), which screen_draw() sets.  One thread.
  */
 #ifndef TUI_DRAW_H
 #define TUI_DRAW_H

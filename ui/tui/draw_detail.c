@@ -11,6 +11,9 @@
 
 enum { TALL = 400, MAX_BINS = 256, TEXT_MAX = 1024 };
 
+/* Codes are counted in doubles; a store may claim anything. No quantized type has more bits. */
+static const double MAX_CODE = 4294967296.0;
+
 struct pane {
 	struct draw d;          /* into the scratch surface */
 	const struct vm_view *v;
@@ -27,13 +30,15 @@ static bool number(const struct pane *p, const char *key, double *out)
 	int c = vm_view_column(p->v, key);
 	char *end;
 
-	if (c < 0 || vm_value_number(&p->row->v[c], out))
-		return c >= 0;
+	if (c < 0)
+		return false;
+	if (vm_value_number(&p->row->v[c], out))
+		return isfinite(*out);
 	/* scale and zero point are JSON: a number here, or an array that is none */
 	if (p->row->v[c].type != VM_TEXT)
 		return false;
 	*out = strtod(p->row->v[c].s, &end);
-	return end != p->row->v[c].s && !*end;
+	return end != p->row->v[c].s && !*end && isfinite(*out);
 }
 
 static void newline(struct pane *p)
@@ -151,7 +156,8 @@ static bool find_axis(struct pane *p, struct axis *a)
 		a->hi = d->first_edge + (double)d->n_bins * d->bin_width;
 	}
 	if (number(p, "scale", &a->scale) && number(p, "zero_point", &a->zero) &&
-	    number(p, "qmin", &a->qmin) && number(p, "qmax", &qmax) && a->scale > 0) {
+	    number(p, "qmin", &a->qmin) && number(p, "qmax", &qmax) && a->scale > 0 &&
+	    fabs(a->zero) < MAX_CODE && fabs(a->qmin) < MAX_CODE && fabs(qmax) < MAX_CODE) {
 		/* a value reaches half a step beyond the last code before it is clipped */
 		a->clip_lo = (a->qmin - a->zero - 0.5) * a->scale;
 		a->clip_hi = (qmax - a->zero + 0.5) * a->scale;

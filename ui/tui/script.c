@@ -19,6 +19,7 @@ enum { MAX_SCRIPT = 1 << 20, MAX_SIDE = 1000 };
 struct player {
 	const struct script_opts *opts;
 	struct vm_app *app;
+	int wake_fd;
 	struct surface surface;
 	struct draw draw;
 };
@@ -42,7 +43,7 @@ static void settle(struct player *p)
 {
 	for (;;) {
 		double wait = vm_app_poll(p->app, clock_now());
-		struct pollfd fd = { p->opts->wake_fd, POLLIN, 0 };
+		struct pollfd fd = { p->wake_fd, POLLIN, 0 };
 		char buf[256];
 
 		if (!p->app->busy && !p->app->stale)
@@ -50,8 +51,10 @@ static void settle(struct player *p)
 		/* a lost wake-up costs a tenth of a second, not the script */
 		poll(&fd, 1, wait < 0 || wait > 0.1 ? 100 : (int)(wait * 1000) + 1);
 		if (fd.revents & POLLIN)
-			while (read(p->opts->wake_fd, buf, sizeof(buf)) == (ssize_t)sizeof(buf))
+			while (read(p->wake_fd, buf, sizeof(buf)) > 0)
 				;
+		else if (fd.revents)
+			p->wake_fd = -1;        /* closed: poll() would return at once */
 	}
 	screen_draw(&p->draw, p->app);
 }
@@ -155,7 +158,7 @@ static int play(struct player *p, char *text, struct qd_err *err)
 
 int script_run(const struct script_opts *opts, struct vm_app *app, struct qd_err *err)
 {
-	struct player p = { .opts = opts, .app = app };
+	struct player p = { .opts = opts, .app = app, .wake_fd = opts->wake_fd };
 	char *text = NULL;
 	size_t size;
 	int rc = 0;

@@ -25,7 +25,7 @@ struct vm_progress {
  * the UI thread; must not block. */
 struct vm_backend {
 	void *ctx;
-	int (*start)(void *ctx, struct qd_err *err);
+	int (*start)(void *ctx, struct qd_err *err);    /* for actions that measure again */
 	void (*cancel)(void *ctx);
 	/* A job counts as busy from before it is queued until its last result can be read from the
 	 * store. */
