@@ -24,7 +24,7 @@ def jobs():
         yield from (f"pair:{m}/{f}/{q}" for f, q in PAIRS)
         yield from (f"deployed:{m}/{q}" for q in ("pre.s8s8", "pre.u8s8"))
         yield f"rename:{m}"
-    yield from ("kept", "store", "small")
+    yield from ("kept", "store", "small:even", "small:odd")
 
 
 def pair(tap, argument):
@@ -116,8 +116,8 @@ def store(tap, _):
 
 
 def small(tap, argument):
-    import small
-    small.run(tap, argument)
+    import cases
+    cases.run(tap, argument)
 
 
 PARTS = {f.__name__: f for f in (pair, rename, deployed, kept, store, small)}
@@ -145,7 +145,7 @@ def main(wanted):
     chosen = [j for j in jobs() if not wanted or any(j == w or j.startswith((w + ":", w + "/"))
                                                      for w in wanted)]
     # `small:NAME` chooses one case
-    chosen += [w for w in wanted if w.startswith("small:")]
+    chosen += [w for w in wanted if w.startswith("small:") and w not in chosen]
     if not chosen:
         sys.exit(f"run.py: nothing called {' '.join(wanted)}")
     n = bad = 0
