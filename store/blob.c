@@ -61,7 +61,8 @@ static float get_f32(const unsigned char *p)
 	return v;
 }
 
-/* 0 f64 sum_x2 | 8 f64 sum_e2 | 16 f32 max_abs_e | 20 f32 scale | 24 i32 zero_point | 28 u32 bad_x | 32 u32 bad_y */
+/* 0 f64 sum_x2 | 8 f64 sum_e2 | 16 f32 max_abs_e | 20 f32 scale | 24 i32 zero_point | 28 u32 bad_x
+ * | 32 u32 bad_y */
 void blob_pack_samples(unsigned char *out, const struct store_sample_rec *recs, size_t n)
 {
 	for (size_t i = 0; i < n; i++, out += STORE_SAMPLE_BYTES) {
@@ -91,12 +92,15 @@ int store_hist_parse(const void *data, size_t bytes, struct store_hist *out, str
 
 	*out = (struct store_hist){ 0 };
 	if (bytes < 16 || get32(p + 8) > STORE_HIST_BINS || bytes != 16 + 8 * (size_t)get32(p + 8))
-		return err_set(err, QD_EINPUT, "store: a histogram of %zu bytes does not fit its header", bytes);
-	*out = (struct store_hist){ (int32_t)get32(p), (int32_t)get32(p + 4), get32(p + 8), p + 16 };
+		return err_set(err, QD_EINPUT, "store: a histogram of %zu bytes does not fit its "
+			       "header", bytes);
+	*out = (struct store_hist){ (int32_t)get32(p), (int32_t)get32(p + 4), get32(p + 8),
+				    p + 16 };
 	return 0;
 }
 
-void *blob_pack_hist(int32_t exponent, int32_t first, const uint64_t *counts, uint32_t n, size_t *bytes)
+void *blob_pack_hist(int32_t exponent, int32_t first, const uint64_t *counts, uint32_t n,
+		     size_t *bytes)
 {
 	unsigned char *p;
 
@@ -118,13 +122,15 @@ uint64_t store_hist_count(const struct store_hist *h, uint32_t i)
 }
 
 /* 0 u32 n | 4 u32 0 | 8 n f64 sum_x2 | n f64 sum_e2 */
-int store_channels_parse(const void *data, size_t bytes, struct store_channels *out, struct qd_err *err)
+int store_channels_parse(const void *data, size_t bytes, struct store_channels *out,
+			 struct qd_err *err)
 {
 	const unsigned char *p = data;
 
 	*out = (struct store_channels){ 0 };
 	if (bytes < 8 || bytes - 8 != 16 * (size_t)get32(p))
-		return err_set(err, QD_EINPUT, "store: channel sums of %zu bytes do not fit their header", bytes);
+		return err_set(err, QD_EINPUT, "store: channel sums of %zu bytes do not fit their "
+			       "header", bytes);
 	*out = (struct store_channels){ get32(p), p + 8, p + 8 + 8 * (size_t)get32(p) };
 	return 0;
 }

@@ -1,4 +1,5 @@
-/* Filters: a tree of comparisons that becomes SQL text made of known columns and numbered parameters only. */
+/* Filters: a tree of comparisons that becomes SQL text made of known columns and numbered
+ * parameters only. */
 #include "store/filter.h"
 
 #include <stdlib.h>
@@ -8,7 +9,8 @@
 #include "store/internal.h"
 #include "store/query.h"
 
-enum { FIRST_PARAM = 10, MAX_TERMS = 250, MAX_DEPTH = 200 };
+/* SQLite's parser has a stack of 100 entries: about 3 a level of parentheses. */
+enum { FIRST_PARAM = 10, MAX_TERMS = 250, MAX_DEPTH = 20 };
 
 struct store_filter {
 	enum { NODE_CMP, NODE_ANY, NODE_AND, NODE_OR, NODE_NOT } kind;
@@ -18,7 +20,7 @@ struct store_filter {
 	struct filter_value v;
 	char *text;                     /* what v.text points to */
 	struct store_filter *a, *b;
-	int depth, terms;
+	int depth, terms;               /* depth: levels of parentheses and NOT */
 };
 
 void filter_free(struct store_filter *f)
@@ -32,7 +34,8 @@ void filter_free(struct store_filter *f)
 }
 
 static const char *const type_names[] = {
-	[STORE_TEXT] = "text", [STORE_INT] = "a number", [STORE_REAL] = "a number", [STORE_BOOL] = "a flag",
+	[STORE_TEXT] = "text", [STORE_INT] = "a number", [STORE_REAL] = "a number",
+	[STORE_BOOL] = "a flag",
 	[STORE_JSON] = "a number or text",
 };
 
@@ -50,7 +53,8 @@ static bool fits(const struct store_column *c, enum filter_op op, const struct f
 	case FILTER_NULL:
 		return equality;
 	case FILTER_NUM:
-		return op != FILTER_HAS && (is_number(c->type) || (c->type == STORE_JSON && c->order));
+		return op != FILTER_HAS && (is_number(c->type) ||
+					    (c->type == STORE_JSON && c->order));
 	case FILTER_TEXT:
 		return c->type == STORE_TEXT || c->type == STORE_JSON;
 	case FILTER_BOOL:
@@ -65,13 +69,16 @@ static int unknown_column(enum store_table table, const char *column, struct qd_
 	struct str safe = STR_INIT;
 
 	str_add_escaped(&safe, column);
-	err_set(err, QD_EUSAGE, "filter: %s have no column \"%.100s\"%s%s%s", store_table_name(table),
-		safe.p ? safe.p : "", near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+	err_set(err, QD_EUSAGE, "filter: %s have no column \"%.100s\"%s%s%s",
+		store_table_name(table),
+		safe.p ? safe.p : "", near ? "; did you mean \"" : "", near ? near : "",
+		near ? "\"?" : "");
 	str_release(&safe);
 	return QD_EUSAGE;
 }
 
-static int new_leaf(struct store_filter leaf, const char *text, struct store_filter **out, struct qd_err *err)
+static int new_leaf(struct store_filter leaf, const char *text, struct store_filter **out,
+		    struct qd_err *err)
 {
 	struct store_filter *f = mem_alloc(sizeof(*f));
 
@@ -88,7 +95,8 @@ static int new_leaf(struct store_filter leaf, const char *text, struct store_fil
 	return 0;
 }
 
-int filter_cmp(enum store_table table, const char *column, enum filter_op op, const struct filter_value *v,
+int filter_cmp(enum store_table table, const char *column, enum filter_op op,
+	       const struct filter_value *v,
 	       struct store_filter **out, struct qd_err *err)
 {
 	int at = store_column_find(table, column);
@@ -100,17 +108,28 @@ int filter_cmp(enum store_table table, const char *column, enum filter_op op, co
 		return unknown_column(table, column, err);
 	c = &store_columns(table, &n)[at];
 	if (!fits(c, op, v))
-		return err_set(err, QD_EUSAGE, "filter: \"%s\" is %s and cannot be compared like that", column,
+		return err_set(err, QD_EUSAGE, "filter: \"%s\" is %s and cannot be compared like "
+			       "that", column,
 			       type_names[c->type]);
-	return new_leaf((struct store_filter){ .kind = NODE_CMP, .table = table, .column = at, .op = op, .v = *v },
+	return new_leaf((struct store_filter){ .kind = NODE_CMP, .table = table, .column = at,
+					       .op = op, .v = *v },
 			v->type == FILTER_TEXT ? v->text : NULL, out, err);
 }
 
-int filter_any_text(enum store_table table, const char *text, struct store_filter **out, struct qd_err *err)
+int filter_any_text(enum store_table table, const char *text, struct store_filter **out,
+		    struct qd_err *err)
 {
 	*out = NULL;
-	return new_leaf((struct store_filter){ .kind = NODE_ANY, .table = table, .v = { .type = FILTER_TEXT } }, text,
+	return new_leaf((struct store_filter){ .kind = NODE_ANY, .table = table,
+					       .v = { .type = FILTER_TEXT } }, text,
 			out, err);
+}
+
+/* a & b & c is one level, however it was built. */
+static int depth_under(const struct store_filter *child, int kind)
+{
+	return !child ? 0 : child->kind == (unsigned)kind && kind != NODE_NOT ? child->depth
+		: child->depth + 1;
 }
 
 static struct store_filter *join(int kind, struct store_filter *a, struct store_filter *b, bool two)
@@ -123,7 +142,8 @@ static struct store_filter *join(int kind, struct store_filter *a, struct store_
 		return NULL;
 	}
 	*f = (struct store_filter){ .kind = kind, .table = a->table, .a = a, .b = b };
-	f->depth = 1 + (b && b->depth > a->depth ? b->depth : a->depth);
+	f->depth = depth_under(a, kind) > depth_under(b, kind) ? depth_under(a, kind)
+		: depth_under(b, kind);
 	f->terms = a->terms + (b ? b->terms : 0);
 	return f;
 }
@@ -144,7 +164,8 @@ struct store_filter *filter_not(struct store_filter *a)
 }
 
 /* Every condition is 0 or 1, never NULL, so that NOT is its complement. */
-static void render_cmp(const struct store_filter *f, const struct store_column *c, int param, struct str *sql)
+static void render_cmp(const struct store_filter *f, const struct store_column *c, int param,
+		       struct str *sql)
 {
 	static const char *const ops[] = {
 		[FILTER_EQ] = "IS", [FILTER_NE] = "IS NOT", [FILTER_LT] = "<", [FILTER_LE] = "<=",
@@ -165,13 +186,29 @@ static void render_any(const struct store_column *columns, size_t n, int param, 
 	for (size_t i = 0; i < n; i++) {
 		if (columns[i].type != STORE_TEXT)
 			continue;
-		str_addf(sql, "%scoalesce(instr(lower(%s), lower(?%d)) > 0, 0)", sep, columns[i].sql, param);
+		str_addf(sql, "%scoalesce(instr(lower(%s), lower(?%d)) > 0, 0)", sep,
+			 columns[i].sql, param);
 		sep = " OR ";
 	}
 	str_add(sql, ")");
 }
 
-static void render(const struct store_filter *f, const struct store_column *columns, size_t n, int *param,
+static void render(const struct store_filter *f, const struct store_column *columns, size_t n,
+		   int *param,
+		   struct str *sql);
+
+static void render_side(const struct store_filter *f, const struct store_filter *parent,
+			const struct store_column *columns, size_t n, int *param, struct str *sql)
+{
+	bool bare = f->kind == parent->kind || f->kind == NODE_CMP || f->kind == NODE_ANY;
+
+	str_add(sql, bare ? "" : "(");
+	render(f, columns, n, param, sql);
+	str_add(sql, bare ? "" : ")");
+}
+
+static void render(const struct store_filter *f, const struct store_column *columns, size_t n,
+		   int *param,
 		   struct str *sql)
 {
 	switch (f->kind) {
@@ -183,15 +220,13 @@ static void render(const struct store_filter *f, const struct store_column *colu
 		break;
 	case NODE_AND:
 	case NODE_OR:
-		str_add(sql, "(");
-		render(f->a, columns, n, param, sql);
+		render_side(f->a, f, columns, n, param, sql);
 		str_add(sql, f->kind == NODE_AND ? " AND " : " OR ");
-		render(f->b, columns, n, param, sql);
-		str_add(sql, ")");
+		render_side(f->b, f, columns, n, param, sql);
 		break;
 	case NODE_NOT:
 		str_add(sql, "NOT ");
-		render(f->a, columns, n, param, sql);
+		render_side(f->a, f, columns, n, param, sql);
 		break;
 	}
 }
@@ -205,17 +240,21 @@ static bool same_table(const struct store_filter *f, const struct store_column *
 		      same_table(f->b, columns));
 }
 
-int filter_render(const struct store_filter *f, const struct store_column *columns, size_t n, struct str *sql,
+int filter_render(const struct store_filter *f, const struct store_column *columns, size_t n,
+		  struct str *sql,
 		  struct qd_err *err)
 {
 	int param = FIRST_PARAM;
 
 	if (f->depth > MAX_DEPTH || f->terms > MAX_TERMS)
-		return err_set(err, QD_EUSAGE, "filter: %d comparisons nested %d deep, at most %d and %d are taken",
+		return err_set(err, QD_EUSAGE, "filter: %d comparisons nested %d deep, at most %d "
+			       "and %d are taken",
 			       f->terms, f->depth, MAX_TERMS, MAX_DEPTH);
 	if (!same_table(f, columns))
 		return err_set(err, QD_EBUG, "filter: made for another table");
+	str_add(sql, "(");
 	render(f, columns, n, &param, sql);
+	str_add(sql, ")");
 	return 0;
 }
 

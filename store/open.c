@@ -1,4 +1,5 @@
-/* Opening, creating and guarding a store file.  Knows files, modes and SQLite's switches; no rows. */
+/* Opening, creating and guarding a store file.  Knows files, modes and SQLite's switches; no
+ * rows. */
 #include "store/store.h"
 
 #include <errno.h>
@@ -22,18 +23,19 @@ enum {
 	PAGE_BYTES = 8192,              /* three full pair_block rows a page */
 	BUSY_MS = 5000,
 	MAX_VALUE_BYTES = 256 << 20,
-	FULL_CHECK_BYTES = 32 << 20,    /* larger stores: the big tables are checked as they are read */
+	/* larger stores: the big tables are checked as they are read */
+	FULL_CHECK_BYTES = 32 << 20,
 };
 
-struct header { int version; bool wal; };
+struct header { int version; };
 
 static uint32_t be32(const unsigned char *p)
 {
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* 1 a store, 0 no file, < 0 anything else.  Reads 100 bytes and changes nothing (SQLite's file format:
- * 0 magic, 18 write version (2 = WAL), 60 user_version, 68 application_id, big-endian). */
+/* 1 a store, 0 no file, < 0 anything else.  Reads 100 bytes and changes nothing (SQLite's file
+ * format: 0 magic, 60 user_version, 68 application_id, big-endian). */
 static int read_header(const char *path, struct header *h, struct qd_err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -47,7 +49,8 @@ static int read_header(const char *path, struct header *h, struct qd_err *err)
 		return err_errno(err, QD_EINPUT, "%s: cannot open the store", path);
 	if (fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode)) {
 		close(fd);
-		return err_set(err, QD_EINPUT, "%s: not a qdebug store: not a regular file; name another with --store",
+		return err_set(err, QD_EINPUT, "%s: not a qdebug store: not a regular file; name "
+			       "another with --store",
 			       path);
 	}
 	n = pread(fd, b, sizeof(b), 0);
@@ -55,12 +58,15 @@ static int read_header(const char *path, struct header *h, struct qd_err *err)
 	if (n < 0)
 		return err_errno(err, QD_EDISK, "%s: cannot read the store", path);
 	if (n < HEADER_BYTES || memcmp(b, "SQLite format 3", 16))
-		return err_set(err, QD_EINPUT, "%s: not a qdebug store (%s) and left alone; name another with --store",
+		return err_set(err, QD_EINPUT, "%s: not a qdebug store (%s) and left alone; name "
+			       "another with --store",
 			       path, n == 0 ? "an empty file" : "not an SQLite file");
 	if (be32(b + 68) != STORE_APPLICATION_ID)
-		return err_set(err, QD_EINPUT, "%s: not a qdebug store (application_id 0x%08x, a store has 0x%08x) and "
-			       "left alone; name another with --store", path, be32(b + 68), STORE_APPLICATION_ID);
-	*h = (struct header){ (int)be32(b + 60), b[18] == 2 };
+		return err_set(err, QD_EINPUT, "%s: not a qdebug store (application_id 0x%08x, a "
+			       "store has 0x%08x) and "
+			       "left alone; name another with --store", path, be32(b + 68),
+				       STORE_APPLICATION_ID);
+	h->version = (int)be32(b + 60);
 	return 1;
 }
 
@@ -116,7 +122,8 @@ static char *immutable_uri(const char *path)
 static int connect_db(struct store *st, const char *name, int flags, struct qd_err *err)
 {
 	int rc = fault_hit(FAULT_STORE) ? SQLITE_CANTOPEN
-		: sqlite3_open_v2(name, &st->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+		: sqlite3_open_v2(name, &st->db,
+				  flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 
 	if (rc != SQLITE_OK)
 		return sql_fail(st, rc, "opening", err);
@@ -129,12 +136,14 @@ static int connect_db(struct store *st, const char *name, int flags, struct qd_e
 	sqlite3_db_config(st->db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
 	rc = sql_add_functions(st, err);
 	if (!rc)
-		rc = sql_exec(st, "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY",
+		rc = sql_exec(st, "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA "
+			      "temp_store=MEMORY",
 			      "opening", err);
 	return rc;
 }
 
-static int new_store(const char *path, unsigned flags, bool writable, struct store **out, struct qd_err *err)
+static int new_store(const char *path, unsigned flags, bool writable, struct store **out,
+		     struct qd_err *err)
 {
 	struct store *st = mem_zalloc(sizeof(*st));
 
@@ -159,7 +168,8 @@ static int fill_new(const char *tmp, const struct schema_plan *plan, struct qd_e
 	char sql[160];
 	int rc = name ? new_store(tmp, 0, true, &st, err) : err_oom(err, "creating the store");
 
-	snprintf(sql, sizeof(sql), "PRAGMA page_size=%d; PRAGMA journal_mode=MEMORY; PRAGMA application_id=%d; BEGIN",
+	snprintf(sql, sizeof(sql), "PRAGMA page_size=%d; PRAGMA journal_mode=MEMORY; PRAGMA "
+		 "application_id=%d; BEGIN",
 		 PAGE_BYTES, STORE_APPLICATION_ID);
 	if (!rc)
 		rc = connect_db(st, name, SQLITE_OPEN_READWRITE, err);
@@ -186,17 +196,42 @@ static int place_new(const char *tmp, const char *path, struct qd_err *err)
 	return err_errno(err, QD_EDISK, "%s: cannot create the store", path);
 }
 
+/* A -wal or -journal of a store that is gone would be replayed into the new one. */
+static int no_leftovers(const char *path, struct qd_err *err)
+{
+	static const char *const suffixes[] = { "-wal", "-journal" };
+	int rc = 0;
+
+	for (size_t i = 0; i < 2 && !rc; i++) {
+		char *side = mem_printf("%s%s", path, suffixes[i]);
+		struct stat sb;
+
+		if (!side)
+			rc = err_oom(err, "creating the store");
+		else if (stat(side, &sb) == 0 && sb.st_size > 0)
+			rc = err_set(err, QD_EINPUT, "%s: left over from a store that is gone; put "
+				     "the store back "
+				     "beside it, or remove it", side);
+		free(side);
+	}
+	return rc;
+}
+
 /* A store appears whole or not at all: made beside its place (mode 0600), then renamed. */
 static int create_file(const char *path, const struct schema_plan *plan, struct qd_err *err)
 {
-	char *tmp = mem_printf("%s.XXXXXX", path);
-	int fd, rc;
+	int fd, rc = no_leftovers(path, err);
+	char *tmp;
 
+	if (rc)
+		return rc;
+	tmp = mem_printf("%s.XXXXXX", path);
 	if (!tmp)
 		return err_oom(err, "creating the store");
 	fd = fault_hit(FAULT_IO) ? (errno = EIO, -1) : mkostemp(tmp, O_CLOEXEC);
 	if (fd < 0) {
-		rc = err_errno(err, QD_EDISK, "%s: cannot create the store (use --store with another folder)", path);
+		rc = err_errno(err, QD_EDISK, "%s: cannot create the store (use --store with "
+			       "another folder)", path);
 		free(tmp);
 		return rc;
 	}
@@ -214,20 +249,25 @@ static int check_version(const char *path, int have, bool writable, const struct
 			 struct qd_err *err)
 {
 	if (have > plan->version)
-		return err_set(err, QD_EINPUT, "%s: written by a newer qdebug (store version %d, this program knows up "
+		return err_set(err, QD_EINPUT, "%s: written by a newer qdebug (store version %d, "
+			       "this program knows up "
 			       "to %d); use that version", path, have, plan->version);
 	if (have < 1)
-		return err_set(err, QD_EINPUT, "%s: store version %d, expected 1 to %d; the file is damaged", path, have,
+		return err_set(err, QD_EINPUT, "%s: store version %d, expected 1 to %d; the file "
+			       "is damaged", path, have,
 			       plan->version);
 	if (have < plan->version && !writable)
-		return err_set(err, QD_EINPUT, "%s: an older store (version %d, this program reads %d); make the file "
-			       "writable so that it can be brought up to date", path, have, plan->version);
+		return err_set(err, QD_EINPUT, "%s: an older store (version %d, this program reads "
+			       "%d); make the file "
+			       "writable so that it can be brought up to date", path, have,
+				       plan->version);
 	return 0;
 }
 
 /* Tables whose damage could mislead a reader; the two with the bulk of the bytes are left out. */
 static const char *const small_tables[] = {
-	"sqlite_schema", "model", "node", "tensor", "dataset", "sample", "run", "pair", "pair_total", "score", "edit",
+	"sqlite_schema", "model", "node", "tensor", "dataset", "sample", "run", "pair",
+		"pair_total", "score", "edit",
 };
 
 static int quick_check(struct store *st, const char *sql, struct qd_err *err)
@@ -243,7 +283,8 @@ static int quick_check(struct store *st, const char *sql, struct qd_err *err)
 	text = rc == 1 ? (const char *)sqlite3_column_text(s, 0) : NULL;
 	if (rc == 1 && (!text || strcmp(text, "ok"))) {
 		str_add_escaped(&safe, text ? text : "?");
-		rc = err_set(err, QD_EINPUT, "%s: the store is damaged (%.300s); move it away and run again", st->path,
+		rc = err_set(err, QD_EINPUT, "%s: the store is damaged (%.300s); move it away and "
+			     "run again", st->path,
 			     safe.p ? safe.p : "?");
 	}
 	str_release(&safe);
@@ -251,7 +292,8 @@ static int quick_check(struct store *st, const char *sql, struct qd_err *err)
 	return rc < 0 ? rc : 0;
 }
 
-/* quick_check reads the file once, so it is bounded: all of a small file, the small tables of a large one. */
+/* quick_check reads the file once, so it is bounded: all of a small file, the small tables of a
+ * large one. */
 static int check_contents(struct store *st, struct qd_err *err)
 {
 	struct fs_stamp stamp = { 0 };
@@ -276,7 +318,8 @@ static int guard(struct store *st, const struct schema_plan *plan, int *version,
 	if (!rc)
 		rc = sql_int(st, "PRAGMA user_version", 0, &v, err);
 	if (!rc && id != STORE_APPLICATION_ID)
-		rc = err_set(err, QD_EINPUT, "%s: not a qdebug store (application_id 0x%08x)", st->path, (unsigned)id);
+		rc = err_set(err, QD_EINPUT, "%s: not a qdebug store (application_id 0x%08x)",
+			     st->path, (unsigned)id);
 	if (!rc)
 		rc = check_version(st->path, (int)v, st->writable, plan, err);
 	*version = (int)v;
@@ -305,9 +348,11 @@ static int migrate(struct store *st, const struct schema_plan *plan, struct qd_e
 	return rc;
 }
 
-static int prepare_writer(struct store *st, const struct schema_plan *plan, int version, struct qd_err *err)
+static int prepare_writer(struct store *st, const struct schema_plan *plan, int version,
+			  struct qd_err *err)
 {
-	static const char pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; "
+	static const char pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA "
+		"foreign_keys=ON; "
 		"PRAGMA journal_size_limit=67108864; PRAGMA recursive_triggers=OFF";
 	int rc = sql_exec(st, pragmas, "opening", err);
 
@@ -316,8 +361,8 @@ static int prepare_writer(struct store *st, const struct schema_plan *plan, int 
 	return rc ? rc : store_mark_interrupted(st, NULL, err);
 }
 
-/* A store in a folder that cannot be written has no -shm to be read through: take the file as it is, provided
- * nothing waits in a -wal. */
+/* A store in a folder that cannot be written has no -shm to be read through: take the file as it
+ * is, provided nothing waits in a -wal. */
 static bool may_read_immutable(const char *path)
 {
 	char *wal = mem_printf("%s-wal", path);
@@ -361,10 +406,12 @@ static int open_reader(struct store *st, struct qd_err *err)
 static int open_writer(struct store *st, struct qd_err *err)
 {
 	char *name = plain_path(st->path);
-	int rc = name ? connect_db(st, name, SQLITE_OPEN_READWRITE, err) : err_oom(err, "opening the store");
+	int rc = name ? connect_db(st, name, SQLITE_OPEN_READWRITE, err)
+		: err_oom(err, "opening the store");
 
 	if (!rc && sqlite3_db_readonly(st->db, "main") == 1)
-		rc = err_set(err, QD_EDISK, "%s: the store cannot be written; change its permissions or name another "
+		rc = err_set(err, QD_EDISK, "%s: the store cannot be written; change its "
+			     "permissions or name another "
 			     "with --store", st->path);
 	free(name);
 	return rc;
@@ -427,7 +474,8 @@ void store_set_max_pages(struct store *st, int64_t pages)
 {
 	char sql[64];
 
-	snprintf(sql, sizeof(sql), "PRAGMA max_page_count=%lld", pages ? (long long)pages : 1073741823LL);
+	snprintf(sql, sizeof(sql), "PRAGMA max_page_count=%lld",
+		 pages ? (long long)pages : 1073741823LL);
 	sqlite3_exec(st->db, sql, NULL, NULL, NULL);
 }
 
@@ -438,7 +486,8 @@ int store_snapshot_begin(struct store *st, struct qd_err *err)
 
 	if (rc)
 		return rc;
-	s = sql_get(st, "SELECT 1 FROM run LIMIT 1", err);      /* the first read takes the snapshot */
+	/* the first read takes the snapshot */
+	s = sql_get(st, "SELECT 1 FROM run LIMIT 1", err);
 	rc = s ? sql_run(st, s, "reading", err) : st->last;
 	if (rc)
 		store_snapshot_end(st);
@@ -453,8 +502,8 @@ void store_snapshot_end(struct store *st)
 
 /* ---- owners of running runs ---- */
 
-/* /proc/PID/stat: the name in parentheses may hold anything, so count fields from the last ')'; start time is the
- * 22nd field, the 20th after it. */
+/* /proc/PID/stat: the name in parentheses may hold anything, so count fields from the last ')';
+ * start time is the 22nd field, the 20th after it. */
 int64_t process_start(int64_t pid)
 {
 	char path[64], *text = NULL, *p, *end;
@@ -493,12 +542,14 @@ static bool owner_alive(int64_t pid, int64_t start)
 
 bool store_owner_alive(const struct store_run *run)
 {
-	return run->status && !strcmp(run->status, "running") && owner_alive(run->owner_pid, run->owner_start);
+	return run->status && !strcmp(run->status, "running") &&
+	       owner_alive(run->owner_pid, run->owner_start);
 }
 
 static int next_orphan(struct store *st, int64_t after, int64_t *id, struct qd_err *err)
 {
-	sqlite3_stmt *s = sql_get(st, "SELECT id, owner_pid, owner_start FROM run WHERE status='running' AND id>?1 "
+	sqlite3_stmt *s = sql_get(st, "SELECT id, owner_pid, owner_start FROM run WHERE "
+				  "status='running' AND id>?1 "
 				  "ORDER BY id", err);
 	int rc;
 

@@ -7,9 +7,12 @@
 #include "base/str.h"
 #include "store/table.h"
 
-/* Append the condition over the table's columns; parameters are ?10, ?11, … in the order filter_bind() uses. */
-int filter_render(const struct store_filter *f, const struct store_column *columns, size_t n, struct str *sql,
+/* Append the condition over the table's columns; parameters are ?10, ?11, … in the order
+ * filter_bind() uses. */
+int filter_render(const struct store_filter *f, const struct store_column *columns, size_t n,
+		  struct str *sql,
 		  struct qd_err *err);
-void filter_bind(const struct store_filter *f, sqlite3_stmt *s);        /* NULL is fine; f outlives the query */
+/* NULL is fine; f outlives the query */
+void filter_bind(const struct store_filter *f, sqlite3_stmt *s);
 
 #endif

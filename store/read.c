@@ -25,7 +25,8 @@ static sqlite3_stmt *select_get(struct store *st, const struct select *q, struct
 }
 
 /* All rows of a bound statement; *out malloc'd, never NULL on success. */
-static int read_rows(struct store *st, sqlite3_stmt *s, const struct record_map *m, struct store_arena *a,
+static int read_rows(struct store *st, sqlite3_stmt *s, const struct record_map *m,
+		     struct store_arena *a,
 		     void *out, size_t *n, struct qd_err *err)
 {
 	char *rows = NULL;
@@ -55,7 +56,8 @@ static int read_rows(struct store *st, sqlite3_stmt *s, const struct record_map 
 	return 0;
 }
 
-static int read_rows_of(struct store *st, const struct select *q, int64_t id, struct store_arena *a, void *out,
+static int read_rows_of(struct store *st, const struct select *q, int64_t id,
+			struct store_arena *a, void *out,
 			size_t *n, struct qd_err *err)
 {
 	sqlite3_stmt *s = select_get(st, q, err);
@@ -66,7 +68,8 @@ static int read_rows_of(struct store *st, const struct select *q, int64_t id, st
 }
 
 /* At most one row; rec is zeroed (id 0) when there is none.  1 found, 0 not. */
-static int read_one(struct store *st, sqlite3_stmt *s, const struct record_map *m, struct store_arena *a, void *rec,
+static int read_one(struct store *st, sqlite3_stmt *s, const struct record_map *m,
+		    struct store_arena *a, void *rec,
 		    struct qd_err *err)
 {
 	int rc;
@@ -83,7 +86,8 @@ static int read_one(struct store *st, sqlite3_stmt *s, const struct record_map *
 	return rc;
 }
 
-static int read_by_id(struct store *st, const struct select *q, int64_t id, struct store_arena *a, void *rec,
+static int read_by_id(struct store *st, const struct select *q, int64_t id, struct store_arena *a,
+		      void *rec,
 		      struct qd_err *err)
 {
 	sqlite3_stmt *s = select_get(st, q, err);
@@ -93,13 +97,15 @@ static int read_by_id(struct store *st, const struct select *q, int64_t id, stru
 		sqlite3_bind_int64(s, 1, id);
 	rc = read_one(st, s, q->map, a, rec, err);
 	if (rc == 0)
-		return err_set(err, QD_EINPUT, "%s: there is no %s %lld", st->path, q->map->table, (long long)id);
+		return err_set(err, QD_EINPUT, "%s: there is no %s %lld", st->path, q->map->table,
+			       (long long)id);
 	return rc < 0 ? rc : 0;
 }
 
 /* ---- runs, models, data ---- */
 
-int store_run_get(struct store *st, int64_t run_id, struct store_arena *a, struct store_run *out, struct qd_err *err)
+int store_run_get(struct store *st, int64_t run_id, struct store_arena *a, struct store_run *out,
+		  struct qd_err *err)
 {
 	static const struct select q = { &map_run, "WHERE id=?1" };
 
@@ -110,27 +116,31 @@ int store_run_latest(struct store *st, bool done_only, struct store_arena *a, st
 		     struct qd_err *err)
 {
 	static const struct select any = { &map_run, "ORDER BY id DESC LIMIT 1" };
-	static const struct select done = { &map_run, "WHERE status='done' ORDER BY id DESC LIMIT 1" };
+	static const struct select done = { &map_run, "WHERE status='done' ORDER BY id DESC LIMIT "
+					    "1" };
 	int rc = read_one(st, select_get(st, done_only ? &done : &any, err), &map_run, a, out, err);
 
 	return rc < 0 ? rc : 0;
 }
 
-int store_runs(struct store *st, struct store_arena *a, struct store_run **out, size_t *n, struct qd_err *err)
+int store_runs(struct store *st, struct store_arena *a, struct store_run **out, size_t *n,
+	       struct qd_err *err)
 {
 	static const struct select q = { &map_run, "ORDER BY id" };
 
 	return read_rows(st, select_get(st, &q, err), &map_run, a, out, n, err);
 }
 
-int store_model_get(struct store *st, int64_t id, struct store_arena *a, struct store_model *out, struct qd_err *err)
+int store_model_get(struct store *st, int64_t id, struct store_arena *a, struct store_model *out,
+		    struct qd_err *err)
 {
 	static const struct select q = { &map_model, "WHERE id=?1" };
 
 	return read_by_id(st, &q, id, a, out, err);
 }
 
-int store_dataset_get(struct store *st, int64_t id, struct store_arena *a, struct store_dataset *out,
+int store_dataset_get(struct store *st, int64_t id, struct store_arena *a,
+		      struct store_dataset *out,
 		      struct qd_err *err)
 {
 	static const struct select q = { &map_dataset, "WHERE id=?1" };
@@ -138,7 +148,8 @@ int store_dataset_get(struct store *st, int64_t id, struct store_arena *a, struc
 	return read_by_id(st, &q, id, a, out, err);
 }
 
-int store_nodes(struct store *st, int64_t model_id, struct store_arena *a, struct store_node **out, size_t *n,
+int store_nodes(struct store *st, int64_t model_id, struct store_arena *a, struct store_node **out,
+		size_t *n,
 		struct qd_err *err)
 {
 	static const struct select q = { &map_node, "WHERE model_id=?1 ORDER BY idx, id" };
@@ -146,7 +157,8 @@ int store_nodes(struct store *st, int64_t model_id, struct store_arena *a, struc
 	return read_rows_of(st, &q, model_id, a, out, n, err);
 }
 
-int store_tensors(struct store *st, int64_t model_id, struct store_arena *a, struct store_tensor **out, size_t *n,
+int store_tensors(struct store *st, int64_t model_id, struct store_arena *a,
+		  struct store_tensor **out, size_t *n,
 		  struct qd_err *err)
 {
 	static const struct select q = { &map_tensor, "WHERE model_id=?1 ORDER BY pos, id" };
@@ -154,7 +166,8 @@ int store_tensors(struct store *st, int64_t model_id, struct store_arena *a, str
 	return read_rows_of(st, &q, model_id, a, out, n, err);
 }
 
-int store_samples(struct store *st, int64_t dataset_id, struct store_arena *a, struct store_sample **out, size_t *n,
+int store_samples(struct store *st, int64_t dataset_id, struct store_arena *a,
+		  struct store_sample **out, size_t *n,
 		  struct qd_err *err)
 {
 	static const struct select q = { &map_sample, "WHERE dataset_id=?1 ORDER BY idx" };
@@ -172,17 +185,22 @@ static void bind_model_key(sqlite3_stmt *s, int at, const struct store_model *m)
 	bind_text(s, at + 4, m->stamps ? m->stamps : "");
 }
 
-int store_run_find(struct store *st, const struct store_key *key, struct store_arena *a, struct store_run *out,
+int store_run_find(struct store *st, const struct store_key *key, struct store_arena *a,
+		   struct store_run *out,
 		   struct qd_err *err)
 {
 	static const struct select q = { &map_run,
-		"WHERE float_id IN (SELECT id FROM model WHERE role='float' AND (sha256=?1 OR (?1 IS NULL AND path=?2 "
+		"WHERE float_id IN (SELECT id FROM model WHERE role='float' AND (sha256=?1 OR (?1 "
+			"IS NULL AND path=?2 "
 		"AND size=?3 AND mtime_ns=?4 AND stamps=?5))) "
-		"AND quant_id IN (SELECT id FROM model WHERE role='quant' AND (sha256=?6 OR (?6 IS NULL AND path=?7 "
+		"AND quant_id IN (SELECT id FROM model WHERE role='quant' AND (sha256=?6 OR (?6 IS "
+			"NULL AND path=?7 "
 		"AND size=?8 AND mtime_ns=?9 AND stamps=?10))) "
-		"AND dataset_id IN (SELECT id FROM dataset WHERE stamp=?11 AND (?12 IS NULL OR sha256 IS NULL OR "
+		"AND dataset_id IN (SELECT id FROM dataset WHERE stamp=?11 AND (?12 IS NULL OR "
+			"sha256 IS NULL OR "
 		"sha256=?12)) "
-		"AND options=?13 AND observer=?14 AND engine=?15 AND cpu=?16 AND (?17 IS NULL OR recipe=?17) "
+		"AND options=?13 AND observer=?14 AND engine=?15 AND cpu=?16 AND (?17 IS NULL OR "
+			"recipe=?17) "
 		"ORDER BY status='done' DESC, id DESC LIMIT 1" };
 	sqlite3_stmt *s = select_get(st, &q, err);
 	int rc;
@@ -204,10 +222,12 @@ int store_run_find(struct store *st, const struct store_key *key, struct store_a
 
 /* ---- pairs and their sums ---- */
 
-int store_pairs(struct store *st, int64_t run_id, const char *kind, struct store_arena *a, struct store_pair **out,
+int store_pairs(struct store *st, int64_t run_id, const char *kind, struct store_arena *a,
+		struct store_pair **out,
 		size_t *n, struct qd_err *err)
 {
-	static const struct select q = { &map_pair, "WHERE run_id=?1 AND (?2 IS NULL OR kind=?2) ORDER BY id" };
+	static const struct select q = { &map_pair, "WHERE run_id=?1 AND (?2 IS NULL OR kind=?2) "
+					 "ORDER BY id" };
 	sqlite3_stmt *s = select_get(st, &q, err);
 
 	if (s) {
@@ -236,7 +256,8 @@ static void make_total_select(struct str *out, const void *key, int verb)
 	str_add(out, " FROM pair_total WHERE pair_id=?1");
 }
 
-int store_total_get(struct store *st, int64_t pair_id, struct store_sums *sums, struct store_total_extra *extra,
+int store_total_get(struct store *st, int64_t pair_id, struct store_sums *sums,
+		    struct store_total_extra *extra,
 		    bool *found, struct qd_err *err)
 {
 	sqlite3_stmt *s = sql_get_made(st, &map_total, REC_SELECT, make_total_select, err);
@@ -266,17 +287,22 @@ static void make_block_select(struct str *out, const void *key, int verb)
 	str_add(out, " FROM pair_block WHERE pair_id=?1 AND block=?2");
 }
 
-/* The records of the current row (column 0 its blob, 1 n_samples), counted against both.  A weight has none. */
-static int read_recs(struct store *st, sqlite3_stmt *s, struct store_sample_rec *recs, size_t *n, struct qd_err *err)
+/* The records of the current row (column 0 its blob, 1 n_samples), counted against both.  A weight
+ * has none. */
+static int read_recs(struct store *st, sqlite3_stmt *s, struct store_sample_rec *recs, size_t *n,
+		     struct qd_err *err)
 {
 	int64_t claimed = sqlite3_column_int64(s, 1);
 	const void *blob = sqlite3_column_blob(s, 0);
 	int bytes = sqlite3_column_bytes(s, 0);
 
 	*n = bytes ? (size_t)claimed : 0;
-	if (claimed < 0 || claimed > STORE_BLOCK_SAMPLES || (bytes && bytes != claimed * STORE_SAMPLE_BYTES))
-		return err_set(err, QD_EINPUT, "%s: a block of %lld samples holds %d bytes of records, %lld are expected",
-			       st->path, (long long)claimed, bytes, (long long)claimed * STORE_SAMPLE_BYTES);
+	if (claimed < 0 || claimed > STORE_BLOCK_SAMPLES ||
+	    (bytes && bytes != claimed * STORE_SAMPLE_BYTES))
+		return err_set(err, QD_EINPUT, "%s: a block of %lld samples holds %d bytes of "
+			       "records, %lld are expected",
+			       st->path, (long long)claimed, bytes,
+				       (long long)claimed * STORE_SAMPLE_BYTES);
 	if (bytes && !blob)
 		return err_oom(err, "reading a block");
 	if (recs)
@@ -328,7 +354,8 @@ int store_block_last(struct store *st, int64_t pair_id, int64_t *block, struct q
 int store_pair_samples(struct store *st, int64_t pair_id, struct store_sample_rec **recs, size_t *n,
 		       struct qd_err *err)
 {
-	sqlite3_stmt *s = sql_get(st, "SELECT per_sample, n_samples FROM pair_block WHERE pair_id=?1 ORDER BY block", err);
+	sqlite3_stmt *s = sql_get(st, "SELECT per_sample, n_samples FROM pair_block WHERE "
+				  "pair_id=?1 ORDER BY block", err);
 	struct store_sample_rec *v = NULL;
 	size_t cap = 0, got = 0, more;
 	int rc;
@@ -374,10 +401,12 @@ static int copy_blob(sqlite3_stmt *s, int at, void **data, size_t *bytes, struct
 	return 0;
 }
 
-int store_pooled_get(struct store *st, int64_t pair_id, const char *kind, int64_t *samples_done, void **data,
+int store_pooled_get(struct store *st, int64_t pair_id, const char *kind, int64_t *samples_done,
+		     void **data,
 		     size_t *bytes, struct qd_err *err)
 {
-	sqlite3_stmt *s = sql_get(st, "SELECT data, samples_done FROM pooled WHERE pair_id=?1 AND kind=?2", err);
+	sqlite3_stmt *s = sql_get(st, "SELECT data, samples_done FROM pooled WHERE pair_id=?1 AND "
+				  "kind=?2", err);
 	int rc;
 
 	*data = NULL;
@@ -410,9 +439,11 @@ int store_activations(struct store *st, int64_t run_id, const char *tensor, stru
 	return read_rows(st, s, &map_activation, a, out, n, err);
 }
 
-int store_activation_chunk(struct store *st, int64_t id, int64_t seq, void *buf, size_t *bytes, struct qd_err *err)
+int store_activation_chunk(struct store *st, int64_t id, int64_t seq, void *buf, size_t *bytes,
+			   struct qd_err *err)
 {
-	sqlite3_stmt *s = sql_get(st, "SELECT data FROM activation_chunk WHERE activation_id=?1 AND seq=?2", err);
+	sqlite3_stmt *s = sql_get(st, "SELECT data FROM activation_chunk WHERE activation_id=?1 "
+				  "AND seq=?2", err);
 	const void *blob;
 	int rc;
 
@@ -427,8 +458,10 @@ int store_activation_chunk(struct store *st, int64_t id, int64_t seq, void *buf,
 		blob = sqlite3_column_blob(s, 0);
 		*bytes = (size_t)sqlite3_column_bytes(s, 0);
 		if (*bytes == 0 || *bytes > STORE_CHUNK_BYTES)
-			rc = err_set(err, QD_EINPUT, "%s: chunk %lld of activation %lld has %zu bytes, 1 to %d are "
-				     "expected", st->path, (long long)seq, (long long)id, *bytes, STORE_CHUNK_BYTES);
+			rc = err_set(err, QD_EINPUT, "%s: chunk %lld of activation %lld has %zu "
+				     "bytes, 1 to %d are "
+				     "expected", st->path, (long long)seq, (long long)id, *bytes,
+					     STORE_CHUNK_BYTES);
 		else if (!blob)
 			rc = err_oom(err, "reading an activation");
 		else
@@ -440,16 +473,20 @@ int store_activation_chunk(struct store *st, int64_t id, int64_t seq, void *buf,
 	return rc;
 }
 
-static int wrong_size(struct store *st, int64_t id, int64_t seen, int64_t wanted, struct qd_err *err)
+static int wrong_size(struct store *st, int64_t id, int64_t seen, int64_t wanted,
+		      struct qd_err *err)
 {
-	return err_set(err, QD_EINPUT, "%s: activation %lld is stored as %lld bytes, its row says %lld", st->path,
+	return err_set(err, QD_EINPUT, "%s: activation %lld is stored as %lld bytes, its row says "
+		       "%lld", st->path,
 		       (long long)id, (long long)seen, (long long)wanted);
 }
 
-int store_activation_read(struct store *st, int64_t id, size_t max_bytes, void **data, size_t *bytes,
+int store_activation_read(struct store *st, int64_t id, size_t max_bytes, void **data,
+			  size_t *bytes,
 			  struct qd_err *err)
 {
-	static const char sum[] = "SELECT a.bytes, (SELECT total(length(data)) FROM activation_chunk WHERE "
+	static const char sum[] = "SELECT a.bytes, (SELECT total(length(data)) FROM "
+		"activation_chunk WHERE "
 		"activation_id=?1) FROM activation a WHERE a.id=?1";
 	sqlite3_stmt *s = sql_get(st, sum, err);
 	int64_t claimed = -1, stored = 0;
@@ -469,13 +506,15 @@ int store_activation_read(struct store *st, int64_t id, size_t max_bytes, void *
 	}
 	sqlite3_reset(s);
 	if (rc == 0)
-		return err_set(err, QD_EINPUT, "%s: there is no activation %lld", st->path, (long long)id);
+		return err_set(err, QD_EINPUT, "%s: there is no activation %lld", st->path,
+			       (long long)id);
 	if (rc < 0)
 		return rc;
 	if (claimed < 0 || claimed != stored)
 		return wrong_size(st, id, stored, claimed, err);
 	if ((uint64_t)claimed > max_bytes)
-		return err_set(err, QD_EINPUT, "%s: activation %lld has %lld bytes, at most %zu are taken", st->path,
+		return err_set(err, QD_EINPUT, "%s: activation %lld has %lld bytes, at most %zu "
+			       "are taken", st->path,
 			       (long long)id, (long long)claimed, max_bytes);
 	rc = 0;
 	buf = mem_alloc((size_t)claimed + 1);
@@ -502,7 +541,8 @@ int store_activation_read(struct store *st, int64_t id, size_t max_bytes, void *
 
 /* ---- journal, scores ---- */
 
-int store_edits(struct store *st, int64_t run_id, struct store_arena *a, struct store_edit **out, size_t *n,
+int store_edits(struct store *st, int64_t run_id, struct store_arena *a, struct store_edit **out,
+		size_t *n,
 		struct qd_err *err)
 {
 	static const struct select q = { &map_edit, "WHERE run_id=?1 ORDER BY id" };
@@ -510,10 +550,12 @@ int store_edits(struct store *st, int64_t run_id, struct store_arena *a, struct 
 	return read_rows_of(st, &q, run_id, a, out, n, err);
 }
 
-int store_scores(struct store *st, int64_t run_id, const char *mode, struct store_arena *a, struct store_score **out,
+int store_scores(struct store *st, int64_t run_id, const char *mode, struct store_arena *a,
+		 struct store_score **out,
 		 size_t *n, struct qd_err *err)
 {
-	static const struct select q = { &map_score, "WHERE run_id=?1 AND mode=?2 ORDER BY node, output" };
+	static const struct select q = { &map_score, "WHERE run_id=?1 AND mode=?2 ORDER BY node, "
+					 "output" };
 	sqlite3_stmt *s = select_get(st, &q, err);
 
 	if (s) {

@@ -1,4 +1,5 @@
-/* Records: one table of fields each, from which SQL, binding and reading follow.  Knows the column names. */
+/* Records: one table of fields each, from which SQL, binding and reading follow.  Knows the column
+ * names. */
 #include "store/record.h"
 
 #include <string.h>
@@ -10,59 +11,71 @@
 #define INT(s, f) { #f, FIELD_INT, offsetof(struct store_##s, f) }
 #define REAL(s, f) { #f, FIELD_REAL, offsetof(struct store_##s, f) }
 #define TEXT(s, f) { #f, FIELD_TEXT, offsetof(struct store_##s, f) }
-#define MAP(name, tab, rec, ord) const struct record_map map_##name = { \
-	tab, name##_fields, sizeof(name##_fields) / sizeof(name##_fields[0]), sizeof(struct store_##rec), ord }
+#define MAP(name, tab, rec) const struct record_map map_##name = { \
+	tab, name##_fields, sizeof(name##_fields) / sizeof(name##_fields[0]), \
+	sizeof(struct store_##rec) }
 
 static const struct field model_fields[] = {
 	ID(model, id), TEXT(model, role), TEXT(model, path), TEXT(model, sha256), INT(model, size),
-	INT(model, mtime_ns), TEXT(model, stamps), INT(model, opset), INT(model, n_nodes), TEXT(model, format),
+	INT(model, mtime_ns), TEXT(model, stamps), INT(model, opset), INT(model, n_nodes),
+	TEXT(model, format),
 };
-MAP(model, "model", model, "id");
+MAP(model, "model", model);
 
 static const struct field node_fields[] = {
 	INT(node, idx), TEXT(node, name), TEXT(node, op), TEXT(node, domain),
 };
-MAP(node, "node", node, "idx, id");
+MAP(node, "node", node);
 
 static const struct field tensor_fields[] = {
-	INT(tensor, pos), TEXT(tensor, name), TEXT(tensor, kind), TEXT(tensor, dtype), TEXT(tensor, shape),
+	INT(tensor, pos), TEXT(tensor, name), TEXT(tensor, kind), TEXT(tensor, dtype),
+	TEXT(tensor, shape),
 	INT(tensor, node_idx),
 };
-MAP(tensor, "tensor", tensor, "pos, id");
+MAP(tensor, "tensor", tensor);
 
 static const struct field dataset_fields[] = {
 	ID(dataset, id), TEXT(dataset, path), TEXT(dataset, options), TEXT(dataset, stamp),
 	TEXT(dataset, sha256), INT(dataset, n),
 };
-MAP(dataset, "dataset", dataset, "id");
+MAP(dataset, "dataset", dataset);
 
-static const struct field sample_fields[] = { INT(sample, idx), TEXT(sample, name), TEXT(sample, sha256) };
-MAP(sample, "sample", sample, "idx");
+static const struct field sample_fields[] = { INT(sample, idx), TEXT(sample, name),
+					      TEXT(sample, sha256) };
+MAP(sample, "sample", sample);
 
 static const struct field run_fields[] = {
 	ID(run, id), ID(run, parent_id), ID(run, float_id), ID(run, quant_id), ID(run, dataset_id),
-	TEXT(run, recipe), TEXT(run, options), TEXT(run, observer), TEXT(run, engine), TEXT(run, cpu),
-	TEXT(run, status), TEXT(run, message), INT(run, owner_pid), INT(run, owner_start), INT(run, samples),
+	TEXT(run, recipe), TEXT(run, options), TEXT(run, observer), TEXT(run, engine),
+	TEXT(run, cpu),
+	TEXT(run, status), TEXT(run, message), INT(run, owner_pid), INT(run, owner_start),
+	INT(run, samples),
 	INT(run, samples_done), INT(run, samples_bad), TEXT(run, started_at), REAL(run, seconds),
 	INT(run, peak_rss),
 };
-MAP(run, "run", run, "id");
+MAP(run, "run", run);
 
 static const struct field pair_fields[] = {
-	ID(pair, id), ID(pair, run_id), TEXT(pair, kind), INT(pair, pos), INT(pair, qpos), TEXT(pair, tensor),
-	TEXT(pair, quant_tensor), TEXT(pair, side), TEXT(pair, node), TEXT(pair, op), TEXT(pair, matched_by),
+	ID(pair, id), ID(pair, run_id), TEXT(pair, kind), INT(pair, pos), INT(pair, qpos),
+	TEXT(pair, tensor),
+	TEXT(pair, quant_tensor), TEXT(pair, side), TEXT(pair, node), TEXT(pair, op),
+	TEXT(pair, matched_by),
 	TEXT(pair, reason), TEXT(pair, detail), TEXT(pair, observed), TEXT(pair, derived_from),
-	TEXT(pair, qtype), INT(pair, axis), INT(pair, block_size), TEXT(pair, scale), TEXT(pair, zero_point),
-	REAL(pair, scale0), INT(pair, zero0), INT(pair, qmin), INT(pair, qmax), INT(pair, channel_axis),
+	TEXT(pair, qtype), INT(pair, axis), INT(pair, block_size), TEXT(pair, scale),
+	TEXT(pair, zero_point),
+	REAL(pair, scale0), INT(pair, zero0), INT(pair, qmin), INT(pair, qmax),
+	INT(pair, channel_axis),
 	TEXT(pair, shape),
 };
-MAP(pair, "pair", pair, "id");
+MAP(pair, "pair", pair);
 
 /* pair_block and pair_total share these; their keys and extras are bound separately. */
 #define SUMS \
-	INT(sums, n_samples), INT(sums, n), REAL(sums, sum_x2), REAL(sums, sum_e2), REAL(sums, sum_abs_e), \
+	INT(sums, n_samples), INT(sums, n), REAL(sums, sum_x2), REAL(sums, sum_e2), \
+	REAL(sums, sum_abs_e), \
 	REAL(sums, sum_y2), REAL(sums, max_abs_e), INT(sums, max_at), INT(sums, max_sample), \
-	REAL(sums, min_x), REAL(sums, max_x), REAL(sums, min_y), REAL(sums, max_y), INT(sums, bad_x), \
+	REAL(sums, min_x), REAL(sums, max_x), REAL(sums, min_y), REAL(sums, max_y), \
+	INT(sums, bad_x), \
 	INT(sums, bad_y), INT(sums, n_local), REAL(sums, sum_round2), REAL(sums, sum_clip2), \
 	INT(sums, n_clipped), INT(sums, n_pre), REAL(sums, sum_pre2), REAL(sums, sum_pre_e2), \
 	INT(sums, n_argmax), INT(sums, n_argmax_equal), INT(sums, n_equal), REAL(sums, scale_min), \
@@ -70,32 +83,36 @@ MAP(pair, "pair", pair, "id");
 	REAL(sums, worst_ratio)
 
 static const struct field block_fields[] = { SUMS };
-MAP(block, "pair_block", sums, "pair_id, block");
+MAP(block, "pair_block", sums);
 static const struct field total_fields[] = { SUMS };
-MAP(total, "pair_total", sums, "pair_id");
+MAP(total, "pair_total", sums);
 
 static const struct field extra_fields[] = {
-	INT(total_extra, codes_used), INT(total_extra, worst_channel), REAL(total_extra, worst_channel_sqnr),
+	INT(total_extra, codes_used), INT(total_extra, worst_channel),
+	REAL(total_extra, worst_channel_sqnr),
 	{ "hist16", FIELD_HEX16, offsetof(struct store_total_extra, hist16) },
 };
-MAP(extra, "pair_total", total_extra, "pair_id");
+MAP(extra, "pair_total", total_extra);
 
 static const struct field activation_fields[] = {
-	ID(activation, id), ID(activation, run_id), TEXT(activation, side), TEXT(activation, tensor),
-	INT(activation, sample), TEXT(activation, dtype), TEXT(activation, shape), INT(activation, bytes),
+	ID(activation, id), ID(activation, run_id), TEXT(activation, side),
+	TEXT(activation, tensor),
+	INT(activation, sample), TEXT(activation, dtype), TEXT(activation, shape),
+	INT(activation, bytes),
 };
-MAP(activation, "activation", activation, "id");
+MAP(activation, "activation", activation);
 
 static const struct field score_fields[] = {
-	TEXT(score, mode), TEXT(score, node), TEXT(score, output), REAL(score, sum_x2), REAL(score, sum_e2),
+	TEXT(score, mode), TEXT(score, node), TEXT(score, output), REAL(score, sum_x2),
+	REAL(score, sum_e2),
 };
-MAP(score, "score", score, "node, output");
+MAP(score, "score", score);
 
 static const struct field edit_fields[] = {
 	ID(edit, id), ID(edit, run_id), INT(edit, undone), TEXT(edit, action), TEXT(edit, target),
 	TEXT(edit, value), TEXT(edit, at),
 };
-MAP(edit, "edit", edit, "id");
+MAP(edit, "edit", edit);
 
 void record_columns(struct str *out, const struct record_map *m, const char *prefix)
 {
@@ -160,7 +177,8 @@ static int read_text(sqlite3_stmt *s, int at, char **out, struct store_arena *a,
 	return *out ? 0 : err_oom(err, "reading the store");
 }
 
-int record_read(sqlite3_stmt *s, const struct record_map *m, int first, void *rec, struct store_arena *a,
+int record_read(sqlite3_stmt *s, const struct record_map *m, int first, void *rec,
+		struct store_arena *a,
 		struct qd_err *err)
 {
 	int rc = 0;

@@ -1,8 +1,9 @@
 /* store/record.h - one plain struct per table of schema.sql; what writer and readers exchange.
  *
- * Writing: text is borrowed for the call; NULL is stored as NULL where the schema allows it (elsewhere
- * it is a QD_EBUG).  Reading: text belongs to the struct store_arena given to the reader.
- * Optional numbers: STORE_NONE (integers) and NAN (reals) are NULL in the file.  Ids are > 0; 0 = none.
+ * Writing: text is borrowed for the call; NULL is stored as NULL where the schema allows it
+ * (elsewhere it is a QD_EBUG).  Reading: text belongs to the struct store_arena given to the
+ * reader. Optional numbers: STORE_NONE (integers) and NAN (reals) are NULL in the file.  Ids are >
+ * 0; 0 = none.
  */
 #ifndef STORE_RECORD_H
 #define STORE_RECORD_H
@@ -31,7 +32,8 @@ struct store_model {
 	const char *role;               /* float | quant */
 	const char *path, *sha256;
 	int64_t size, mtime_ns;         /* bytes; ns since 1970 */
-	const char *stamps;             /* "name size mtime_ns\n" of each external file, "" without */
+	const char *stamps;             /* "name size mtime_ns\n" of each external file,
+		"" without */
 	int64_t opset, n_nodes;
 	const char *format;             /* qdq | qoperator | dynamic | weight_only | mixed | none */
 };
@@ -70,7 +72,8 @@ struct store_run {
 struct store_pair {
 	int64_t id, run_id;
 	const char *kind;               /* activation | weight | output | unmatched */
-	int64_t pos, qpos;              /* topological position of the float tensor; of the quantizer */
+	/* topological position of the float tensor; of the quantizer */
+	int64_t pos, qpos;
 	const char *tensor, *quant_tensor, *side, *node, *op, *matched_by, *reason, *detail;
 	const char *observed, *derived_from, *qtype;
 	int64_t axis, block_size;       /* STORE_NONE */
@@ -94,7 +97,8 @@ struct store_sums {
 	int64_t n_pre;                  /* 0: nothing observed before the quantizer */
 	double sum_pre2, sum_pre_e2;
 	int64_t n_argmax, n_argmax_equal;       /* rows; 0: not an output, or last axis < 2 */
-	int64_t n_equal;                /* integer outputs: equal elements of n; STORE_NONE elsewhere */
+	/* integer outputs: equal elements of n; STORE_NONE elsewhere */
+	int64_t n_equal;
 	double scale_min, scale_max;    /* NAN: no scale */
 	int64_t zero_min, zero_max;     /* STORE_NONE */
 	int64_t worst_sample;           /* highest sum_e2 / sum_x2; STORE_NONE */
@@ -130,7 +134,8 @@ struct store_score { const char *mode, *node, *output; double sum_x2, sum_e2; };
 
 struct store_edit {
 	int64_t id, run_id;
-	int64_t undone;                 /* 0 in force, 1 undone (redo brings it back), 2 undone for good */
+	/* 0 in force, 1 undone (redo brings it back), 2 undone for good */
+	int64_t undone;
 	const char *action, *target, *value;    /* value may be NULL */
 	const char *at;                 /* UTC, ISO 8601; NULL when writing = now */
 };

@@ -1,4 +1,5 @@
-/* The schema: building it, comparing a file's with ours, migrating.  Knows nothing of files or modes. */
+/* The schema: building it, comparing a file's with ours, migrating.  Knows nothing of files or
+ * modes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@ static const struct schema_step steps[] = { { 0, NULL } };
 
 const struct schema_plan schema_current = { schema_sql, STORE_VERSION, steps };
 
-static int run_steps(struct store *st, const struct schema_plan *plan, int from, int to, struct qd_err *err)
+static int run_steps(struct store *st, const struct schema_plan *plan, int from, int to,
+		     struct qd_err *err)
 {
 	int rc = 0;
 
@@ -117,7 +119,8 @@ static bool add_object(struct objects *o, sqlite3_stmt *s)
 		return false;
 	x = &o->v[o->n++];
 	add_plain_sql(&plain, sql ? sql : "");
-	*x = (struct object){ column_copy(s, 0), column_copy(s, 1), column_copy(s, 2), str_take(&plain) };
+	*x = (struct object){ column_copy(s, 0), column_copy(s, 1), column_copy(s, 2),
+			      str_take(&plain) };
 	return x->type && x->name && x->table && x->sql;
 }
 
@@ -125,7 +128,8 @@ enum { MAX_OBJECTS = 1000, MAX_SQL = 100000 };
 
 static int read_objects(struct store *st, struct objects *o, struct qd_err *err)
 {
-	static const char sql[] = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name, type";
+	static const char sql[] = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY "
+		"name, type";
 	sqlite3_stmt *s = sql_prepare(st, sql, err);
 	int rc;
 
@@ -133,7 +137,8 @@ static int read_objects(struct store *st, struct objects *o, struct qd_err *err)
 		return st->last;
 	while ((rc = sql_step(st, s, "reading the schema", err)) == 1) {
 		if (o->n >= MAX_OBJECTS || sqlite3_column_bytes(s, 3) > MAX_SQL)
-			rc = err_set(err, QD_EINPUT, "%s: not a qdebug store: its schema is far too large", st->path);
+			rc = err_set(err, QD_EINPUT, "%s: not a qdebug store: its schema is far "
+				     "too large", st->path);
 		else if (!add_object(o, s))
 			rc = err_oom(err, "reading the schema");
 		if (rc < 0)
@@ -144,7 +149,8 @@ static int read_objects(struct store *st, struct objects *o, struct qd_err *err)
 }
 
 /* What a store of this version holds, from a database in memory built the way files are. */
-static int expected_objects(const struct schema_plan *plan, int version, struct objects *o, struct qd_err *err)
+static int expected_objects(const struct schema_plan *plan, int version, struct objects *o,
+			    struct qd_err *err)
 {
 	char name[] = "(memory)";
 	struct store mem = { .path = name, .writable = true };
@@ -175,7 +181,8 @@ static int refuse(struct store *st, const char *what, const struct object *x, st
 	str_add_escaped(&safe, x->name);
 	str_add(&safe, "\"");
 	rc = safe.failed ? err_oom(err, "reading the schema")
-		: err_set(err, QD_EINPUT, "%.900s; a store holds exactly qdebug's own tables and views: use one that "
+		: err_set(err, QD_EINPUT, "%.900s; a store holds exactly qdebug's own tables and "
+			  "views: use one that "
 			  "qdebug wrote", safe.p);
 	str_release(&safe);
 	return rc;
@@ -188,10 +195,12 @@ static int cmp_object(const struct object *a, const struct object *b)
 	return c ? c : strcmp(a->type, b->type);
 }
 
-static int compare(struct store *st, const struct objects *have, const struct objects *want, struct qd_err *err)
+static int compare(struct store *st, const struct objects *have, const struct objects *want,
+		   struct qd_err *err)
 {
 	for (size_t i = 0; i < have->n || i < want->n; i++) {
-		const struct object *h = i < have->n ? &have->v[i] : NULL, *w = i < want->n ? &want->v[i] : NULL;
+		const struct object *h = i < have->n ? &have->v[i] : NULL, *w = i < want->n
+			? &want->v[i] : NULL;
 		int c = !h ? 1 : !w ? -1 : cmp_object(h, w);
 
 		if (c < 0)

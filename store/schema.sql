@@ -290,11 +290,10 @@ CREATE VIEW v_unmatched AS
 SELECT id, run_id, pos, qpos, coalesce(tensor, quant_tensor) AS tensor, side, reason, detail, node, op, shape
 FROM pair WHERE kind = 'unmatched';
 
--- One line per run: names instead of ids, SQNR of its first output.
+-- One line per run: names instead of ids, SQNR of its first output.  (No JSON functions in views: SQLite takes
+-- them for unsafe in a schema that is not trusted.)
 CREATE VIEW v_run AS
 SELECT r.*, f.path AS float_path, q.path AS quant_path, q.format AS quant_format, d.path AS data_path,
-  CASE WHEN json_valid(r.recipe) THEN json_extract(r.recipe, '$.calibrate_method') END AS calibrator,
-  CASE WHEN json_valid(r.recipe) THEN json_array_length(r.recipe, '$.nodes_to_exclude') END AS excluded_nodes,
   (SELECT o.sqnr_db FROM v_output o WHERE o.run_id = r.id ORDER BY o.pos, o.tensor, o.id LIMIT 1) AS sqnr_db
 FROM run r LEFT JOIN model f ON f.id = r.float_id LEFT JOIN model q ON q.id = r.quant_id
 LEFT JOIN dataset d ON d.id = r.dataset_id;

@@ -18,31 +18,41 @@ static int fail(struct store *st, int rc, const char *what, struct qd_err *err)
 	case SQLITE_NOMEM:
 		return err_oom(err, what);
 	case SQLITE_FULL:
-		return err_set(err, QD_EDISK, "%s: disk full while %s the store; what was committed is kept: make "
-			       "room and run again to continue", st->path, st->writable ? "writing" : "reading");
+		return err_set(err, QD_EDISK, "%s: disk full while %s the store; what was "
+			       "committed is kept: make "
+			       "room and run again to continue", st->path, st->writable ? "writing"
+				       : "reading");
 	case SQLITE_IOERR:
-		return err_set(err, QD_EDISK, "%s: %s failed: %s; what was committed is kept", st->path, what,
+		return err_set(err, QD_EDISK, "%s: %s failed: %s; what was committed is kept",
+			       st->path, what,
 			       sqlite3_errstr(rc));
 	case SQLITE_READONLY:
-		return err_set(err, QD_EDISK, "%s: %s failed: the file or its folder cannot be written; use --store "
+		return err_set(err, QD_EDISK, "%s: %s failed: the file or its folder cannot be "
+			       "written; use --store "
 			       "with another folder", st->path, what);
 	case SQLITE_CANTOPEN:
-		return err_set(err, QD_EDISK, "%s: %s failed: the file, its -wal or its -shm cannot be opened; check "
+		return err_set(err, QD_EDISK, "%s: %s failed: the file, its -wal or its -shm "
+			       "cannot be opened; check "
 			       "the permissions of the folder", st->path, what);
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
-		return err_set(err, QD_EDISK, "%s: %s failed: another program keeps the store locked; close it and "
+		return err_set(err, QD_EDISK, "%s: %s failed: another program keeps the store "
+			       "locked; close it and "
 			       "run again", st->path, what);
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return err_set(err, QD_EINPUT, "%s: %s failed: the store is damaged; move it away and run again",
+		return err_set(err, QD_EINPUT, "%s: %s failed: the store is damaged; move it away "
+			       "and run again",
 			       st->path, what);
 	case SQLITE_TOOBIG:
-		return err_set(err, QD_EINPUT, "%s: %s failed: a value is larger than a store may hold", st->path, what);
+		return err_set(err, QD_EINPUT, "%s: %s failed: a value is larger than a store may "
+			       "hold", st->path, what);
 	default:
-		code = (rc & 0xff) == SQLITE_PERM || (rc & 0xff) == SQLITE_AUTH ? QD_EDISK : QD_EBUG;
+		code = (rc & 0xff) == SQLITE_PERM || (rc & 0xff) == SQLITE_AUTH ? QD_EDISK
+			: QD_EBUG;
 		str_add_escaped(&safe, detail);
-		err_set(err, code, "%s: %s failed: %s (SQLite error %d)", st->path, what, safe.p ? safe.p : "?", rc);
+		err_set(err, code, "%s: %s failed: %s (SQLite error %d)", st->path, what, safe.p
+			? safe.p : "?", rc);
 		str_release(&safe);
 		return code;
 	}
@@ -75,7 +85,8 @@ static struct stmt_slot *find_slot(struct store *st, const void *key, int verb)
 	return NULL;
 }
 
-static sqlite3_stmt *cache_add(struct store *st, const void *key, int verb, const char *sql, struct qd_err *err)
+static sqlite3_stmt *cache_add(struct store *st, const void *key, int verb, const char *sql,
+			       struct qd_err *err)
 {
 	sqlite3_stmt *s;
 
@@ -103,7 +114,8 @@ sqlite3_stmt *sql_get(struct store *st, const char *sql, struct qd_err *err)
 	return slot ? fresh(slot->stmt) : cache_add(st, sql, -1, sql, err);
 }
 
-sqlite3_stmt *sql_get_made(struct store *st, const void *key, int verb, sql_maker *make, struct qd_err *err)
+sqlite3_stmt *sql_get_made(struct store *st, const void *key, int verb, sql_maker *make,
+			   struct qd_err *err)
 {
 	struct stmt_slot *slot = find_slot(st, key, verb);
 	struct str sql = STR_INIT;
@@ -172,7 +184,8 @@ int sql_int(struct store *st, const char *sql, int64_t none, int64_t *out, struc
 	return rc < 0 ? rc : 0;
 }
 
-static void call_double(sqlite3_context *ctx, int argc, sqlite3_value **argv, double (*f)(double), bool zero_ok)
+static void call_double(sqlite3_context *ctx, int argc, sqlite3_value **argv, double (*f)(double),
+			bool zero_ok)
 {
 	double v;
 

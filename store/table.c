@@ -1,5 +1,5 @@
-/* Tables as rows of typed cells: which columns there are, in which order rows come.  All SQL of lists is here
- * and in filter.c. */
+/* Tables as rows of typed cells: which columns there are, in which order rows come.  All SQL of
+ * lists is here and in filter.c. */
 #include "store/table.h"
 
 #include <math.h>
@@ -12,31 +12,40 @@
 #include "store/internal.h"
 #include "store/query.h"
 
-/* A column of the view with the key's own name (C_), an expression (X_); the last letter: report or extra. */
+/* A column of the view with the key's own name (C_), an expression (X_); the last letter: report or
+ * extra. */
 #define C_R(key, type, unit) { key, NULL, type, true, unit, "v." key, NULL }
 #define C_E(key, type, unit) { key, NULL, type, false, unit, "v." key, NULL }
 #define A_R(key, alias, type, unit) { key, alias, type, true, unit, "v." key, NULL }
 #define X_R(key, type, unit, sql) { key, NULL, type, true, unit, sql, NULL }
 #define X_E(key, type, unit, sql) { key, NULL, type, false, unit, sql, NULL }
 
-/* In force: the journal's last word on the row's node, else the recipe's list.  ?1 is the run, so that the list
- * is read once a query. */
+/* In force: the journal's last word on the row's node, else the recipe's list.  ?1 is the run, so
+ * that the list is read once a query. */
 #define SQL_EXCLUDED \
-	"coalesce((SELECT e.action = 'exclude' FROM edit e WHERE e.run_id = ?1 AND e.target = v.node AND " \
+	"coalesce((SELECT e.action = 'exclude' FROM edit e WHERE e.run_id = ?1 AND e.target " \
+	"= v.node AND " \
 	"e.undone = 0 AND e.action IN ('exclude', 'include') ORDER BY e.id DESC LIMIT 1), " \
-	"v.node IN (SELECT j.value FROM run r, json_each(CASE WHEN json_valid(r.recipe) THEN r.recipe ELSE '{}' " \
+	"v.node IN (SELECT j.value FROM run r, json_each(CASE WHEN json_valid(r.recipe) THEN " \
+	"r.recipe ELSE '{}' " \
 	"END, '$.nodes_to_exclude') j WHERE r.id = ?1), 0)"
 #define SQL_TAGGED \
-	"coalesce((SELECT e.action = 'tag' FROM edit e WHERE e.run_id = ?1 AND e.target = v.tensor AND " \
+	"coalesce((SELECT e.action = 'tag' FROM edit e WHERE e.run_id = ?1 AND e.target = " \
+	"v.tensor AND " \
 	"e.undone = 0 AND e.action IN ('tag', 'untag') ORDER BY e.id DESC LIMIT 1), 0)"
 /* At the first output (interface.md 4). */
 #define SQL_ISOLATED \
-	"(SELECT c.sqnr_db FROM v_score c WHERE c.run_id = ?1 AND c.mode = 'isolated' AND c.node = v.node AND " \
-	"c.output = (SELECT o.tensor FROM pair o WHERE o.run_id = ?1 AND o.kind = 'output' ORDER BY o.pos, o.id " \
+	"(SELECT c.sqnr_db FROM v_score c WHERE c.run_id = ?1 AND c.mode = 'isolated' AND " \
+	"c.node = v.node AND " \
+	"c.output = (SELECT o.tensor FROM pair o WHERE o.run_id = ?1 AND o.kind = 'output' " \
+	"ORDER BY o.pos, o.id " \
 	"LIMIT 1))"
 #define SQL_WORST_NAME \
-	"(SELECT s.name FROM run r JOIN sample s ON s.dataset_id = r.dataset_id AND s.idx = v.worst_sample " \
+	"(SELECT s.name FROM run r JOIN sample s ON s.dataset_id = r.dataset_id AND s.idx = " \
+	"v.worst_sample " \
 	"WHERE r.id = ?1)"
+
+#define SQL_RECIPE(expr) "CASE WHEN json_valid(v.recipe) THEN " expr " END"
 
 #define SCALE_COLUMNS \
 	{ "scale", NULL, STORE_JSON, true, "", "v.scale", "v.scale0" }, \
@@ -101,7 +110,8 @@ static const struct store_column activation_columns[] = {
 	A_R("codes_used", "codes", STORE_INT, ""),
 	C_R("codes_available", STORE_INT, ""),
 	{ "isolated_sqnr_db", "isolated", STORE_REAL, true, "dB", SQL_ISOLATED, NULL },
-	X_R("share_inherited", STORE_REAL, "", "NULL"),         /* the error split is not measured yet */
+	/* the error split is not measured yet */
+	X_R("share_inherited", STORE_REAL, "", "NULL"),
 	X_R("share_weight", STORE_REAL, "", "NULL"),
 	X_R("share_rounding", STORE_REAL, "", "NULL"),
 	X_R("share_clipping", STORE_REAL, "", "NULL"),
@@ -181,8 +191,10 @@ static const struct store_column run_columns[] = {
 	{ "quant_format", "format", STORE_TEXT, true, "", "v.quant_format", NULL },
 	C_R("data_path", STORE_TEXT, ""),
 	C_R("observer", STORE_TEXT, ""),
-	C_R("calibrator", STORE_TEXT, ""),
-	C_R("excluded_nodes", STORE_INT, ""),
+	X_R("calibrator", STORE_TEXT, "", SQL_RECIPE("json_extract(v.recipe, "
+						     "'$.calibrate_method')")),
+	X_R("excluded_nodes", STORE_INT, "", SQL_RECIPE("json_array_length(v.recipe, "
+							"'$.nodes_to_exclude')")),
 	A_R("sqnr_db", "sqnr", STORE_REAL, "dB"),
 	C_R("status", STORE_TEXT, ""),
 	C_R("message", STORE_TEXT, ""),
@@ -214,18 +226,24 @@ static const struct table {
 	size_t n;
 	const char *from, *where, *id, *order, *tie;
 } tables[ST_TABLES] = {
-	[ST_OUTPUTS] = { "outputs", COLUMNS(output_columns), "v_output v", "v.run_id = ?1", "v.id", BY_POS, BY_POS },
-	[ST_ACTIVATIONS] = { "activations", COLUMNS(activation_columns), "v_activation v", "v.run_id = ?1", "v.id",
+	[ST_OUTPUTS] = { "outputs", COLUMNS(output_columns), "v_output v", "v.run_id = ?1", "v.id",
+			 BY_POS, BY_POS },
+	[ST_ACTIVATIONS] = { "activations", COLUMNS(activation_columns), "v_activation v",
+			     "v.run_id = ?1", "v.id",
 			     "v.bucket, v.xmodel_sqnr_db, " BY_POS, BY_POS },
 	[ST_WEIGHTS] = { "weights", COLUMNS(weight_columns), "v_weight v", "v.run_id = ?1", "v.id",
 			 "v.bucket, v.sqnr_db, " BY_POS, BY_POS },
-	[ST_UNMATCHED] = { "unmatched", COLUMNS(unmatched_columns), "v_unmatched v", "v.run_id = ?1", "v.id", BY_POS,
+	[ST_UNMATCHED] = { "unmatched", COLUMNS(unmatched_columns), "v_unmatched v",
+			   "v.run_id = ?1", "v.id", BY_POS,
 			   BY_POS },
-	[ST_LAYERS] = { "layers", COLUMNS(activation_columns), "v_activation v", "v.run_id = ?1", "v.id", BY_POS,
+	[ST_LAYERS] = { "layers", COLUMNS(activation_columns), "v_activation v", "v.run_id = ?1",
+			"v.id", BY_POS,
 			BY_POS },
-	[ST_RUNS] = { "runs", COLUMNS(run_columns), "v_run v", "?1 IS NOT NULL", "v.id", "v.id", "v.id" },
+	[ST_RUNS] = { "runs", COLUMNS(run_columns), "v_run v", "?1 IS NOT NULL", "v.id", "v.id",
+		      "v.id" },
 	[ST_SAMPLES] = { "samples", COLUMNS(sample_columns), "sample v",
-			 "v.dataset_id = (SELECT r.dataset_id FROM run r WHERE r.id = ?1)", "v.idx", "v.idx", "v.idx" },
+			 "v.dataset_id = (SELECT r.dataset_id FROM run r WHERE r.id = ?1)",
+				 "v.idx", "v.idx", "v.idx" },
 };
 
 const struct store_column *store_columns(enum store_table table, size_t *n)
@@ -277,7 +295,8 @@ const char *store_column_nearest(enum store_table table, const char *name)
 
 /* ---- lists ---- */
 
-static int add_where(struct str *sql, const struct table *t, const struct store_filter *f, struct qd_err *err)
+static int add_where(struct str *sql, const struct table *t, const struct store_filter *f,
+		     struct qd_err *err)
 {
 	int rc;
 
@@ -289,7 +308,8 @@ static int add_where(struct str *sql, const struct table *t, const struct store_
 	return rc;
 }
 
-static int make_list(struct str *sql, const struct table *t, const struct store_query *q, struct qd_err *err)
+static int make_list(struct str *sql, const struct table *t, const struct store_query *q,
+		     struct qd_err *err)
 {
 	const struct store_column *c;
 	int rc;
@@ -310,7 +330,8 @@ static int make_list(struct str *sql, const struct table *t, const struct store_
 	return sql->failed ? err_oom(err, "listing rows") : 0;
 }
 
-int store_list(struct store *st, int64_t run_id, enum store_table table, const struct store_query *q, int64_t **ids,
+int store_list(struct store *st, int64_t run_id, enum store_table table,
+	       const struct store_query *q, int64_t **ids,
 	       size_t *n, struct qd_err *err)
 {
 	static const struct store_query all = { .sort = -1 };
@@ -349,7 +370,8 @@ int store_list(struct store *st, int64_t run_id, enum store_table table, const s
 	return 0;
 }
 
-int store_count(struct store *st, int64_t run_id, enum store_table table, const struct store_filter *f, size_t *n,
+int store_count(struct store *st, int64_t run_id, enum store_table table,
+		const struct store_filter *f, size_t *n,
 		struct qd_err *err)
 {
 	struct str sql = STR_INIT;
@@ -406,7 +428,8 @@ static bool add_text(struct store_row *row, sqlite3_stmt *s, int at, size_t *off
 	return true;
 }
 
-static int read_cells(sqlite3_stmt *s, const struct table *t, struct store_row *row, struct qd_err *err)
+static int read_cells(sqlite3_stmt *s, const struct table *t, struct store_row *row,
+		      struct qd_err *err)
 {
 	row->text_len = 0;
 	if (!mem_grow(&row->cells, &row->cap, t->n, sizeof(*row->cells)))
@@ -441,7 +464,8 @@ static int read_cells(sqlite3_stmt *s, const struct table *t, struct store_row *
 	return 0;
 }
 
-int store_cells(struct store *st, int64_t run_id, enum store_table table, int64_t id, struct store_row *row,
+int store_cells(struct store *st, int64_t run_id, enum store_table table, int64_t id,
+		struct store_row *row,
 		struct qd_err *err)
 {
 	const struct table *t = &tables[table];
@@ -457,7 +481,8 @@ int store_cells(struct store *st, int64_t run_id, enum store_table table, int64_
 	if (rc == 1)
 		rc = read_cells(s, t, row, err);
 	else if (rc == 0)
-		rc = err_set(err, QD_EINPUT, "%s: there is no row %lld in %s of run %lld", st->path, (long long)id,
+		rc = err_set(err, QD_EINPUT, "%s: there is no row %lld in %s of run %lld",
+			     st->path, (long long)id,
 			     t->name, (long long)run_id);
 	sqlite3_reset(s);
 	return rc;

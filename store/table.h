@@ -1,7 +1,8 @@
 /* store/table.h - tables as views and reports see them: columns, row ids in order, cells of a row.
  *
- * Row ids are those of `pair` (outputs, activations, layers, weights, unmatched), `run`, and the sample's
- * index (samples).  Cells are typed; a key is the name used in JSON, CSV, sorting and filters.
+ * Row ids are those of `pair` (outputs, activations, layers, weights, unmatched), `run`, and the
+ * sample's index (samples).  Cells are typed; a key is the name used in JSON, CSV, sorting and
+ * filters.
  */
 #ifndef STORE_TABLE_H
 #define STORE_TABLE_H
@@ -18,15 +19,16 @@ enum store_table {
 	ST_RUNS, ST_SAMPLES, ST_TABLES
 };
 
-/* JSON: text that is a JSON number, array or object (scale, zero_point, derived_from). scale and zero_point sort and
- * compare by number (the largest of an array), the others as text. */
+/* JSON: text that is a JSON number, array or object (scale, zero_point, derived_from). scale and
+ * zero_point sort and compare by number (the largest of an array), the others as text. */
 enum store_type { STORE_TEXT, STORE_INT, STORE_REAL, STORE_BOOL, STORE_JSON };
 
 struct store_column {
 	const char *key;                /* "xmodel_sqnr_db" */
 	const char *alias;              /* "sqnr", or NULL: short name for filters */
 	enum store_type type;
-	bool report;                    /* a key of the JSON report (interface.md 3), in its order; else extra */
+	/* a key of the JSON report (interface.md 3), in its order; else extra */
+	bool report;
 	const char *unit;               /* "dB", "bytes", "s", … or "" */
 	const char *sql, *order;        /* private to store/ */
 };
@@ -47,13 +49,16 @@ struct store_query {
 	const struct store_filter *where;       /* borrowed; NULL = all */
 };
 
-/* Row ids in order. Default orders: activations and weights worst first (zero signal, SQNR ascending, exact, not
- * measured), ties by position, tensor, quantizer position, id; outputs, layers, unmatched by position; runs and
- * samples by id. A sort by column breaks ties by position. run_id is ignored for ST_RUNS. q NULL = all, default.
- * *ids is malloc'd (never NULL on success), free with free(). */
-QD_NODISCARD int store_list(struct store *st, int64_t run_id, enum store_table table, const struct store_query *q,
+/* Row ids in order. Default orders: activations and weights worst first (zero signal, SQNR
+ * ascending, exact, not measured), ties by position, tensor, quantizer position, id; outputs,
+ * layers, unmatched by position; runs and samples by id. A sort by column breaks ties by position.
+ * run_id is ignored for ST_RUNS. q NULL = all, default. *ids is malloc'd (never NULL on success),
+ * free with free(). */
+QD_NODISCARD int store_list(struct store *st, int64_t run_id, enum store_table table,
+			    const struct store_query *q,
 			    int64_t **ids, size_t *n, struct qd_err *err);
-QD_NODISCARD int store_count(struct store *st, int64_t run_id, enum store_table table, const struct store_filter *f,
+QD_NODISCARD int store_count(struct store *st, int64_t run_id, enum store_table table,
+			     const struct store_filter *f,
 			     size_t *n, struct qd_err *err);
 
 struct store_cell {
@@ -61,7 +66,8 @@ struct store_cell {
 	bool null;
 	double num;                     /* INT, BOOL, REAL */
 	int64_t i;                      /* INT, BOOL */
-	const char *text;               /* TEXT, JSON: NUL-terminated, never NULL ("" when null); owned by the row */
+	const char *text;               /* TEXT, JSON: NUL-terminated,
+		never NULL ("" when null); owned by the row */
 };
 
 /* A reusable buffer for one row. */
@@ -74,7 +80,8 @@ struct store_row {
 #define STORE_ROW_INIT { 0 }
 void store_row_release(struct store_row *row);
 
-/* All columns of a row; overwrites what the buffer held. An id that is not there is QD_EINPUT (row->n = 0). */
+/* All columns of a row; overwrites what the buffer held. An id that is not there is QD_EINPUT
+ * (row->n = 0). */
 QD_NODISCARD int store_cells(struct store *st, int64_t run_id, enum store_table table, int64_t id,
 			     struct store_row *row, struct qd_err *err);
 

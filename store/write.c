@@ -1,4 +1,4 @@
-/* The writer: rows in.  Transactions and SQL of each table; sums are folded here and nowhere else. */
+/* The writer: rows in.  Transactions and the SQL of each table. */
 #include "store/write.h"
 
 #include <math.h>
@@ -35,7 +35,7 @@ void store_rollback(struct store *st)
 }
 
 /* SQLite rolls back by itself on some failures (disk full); going on would commit row by row. */
-static int need_transaction(struct store *st, struct qd_err *err)
+int write_allowed(struct store *st, struct qd_err *err)
 {
 	if (st->writable && store_in_transaction(st))
 		return 0;
@@ -44,7 +44,7 @@ static int need_transaction(struct store *st, struct qd_err *err)
 
 int store_commit(struct store *st, struct qd_err *err)
 {
-	int rc = need_transaction(st, err);
+	int rc = write_allowed(st, err);
 
 	if (!rc)
 		rc = sql_exec(st, "COMMIT", "writing", err);
@@ -70,7 +70,8 @@ int64_t store_disk_bytes(struct store *st)
 /* ---- helpers ---- */
 
 /* INSERT of rec through its map with its own id left to SQLite; *id (may be NULL) receives it. */
-static int insert(struct store *st, const struct record_map *m, const void *rec, int64_t *id, struct qd_err *err)
+int write_insert(struct store *st, const struct record_map *m, const void *rec, int64_t *id,
+		  struct qd_err *err)
 {
 	sqlite3_stmt *s = record_insert(st, m, err);
 	int rc;
@@ -88,10 +89,12 @@ static int insert(struct store *st, const struct record_map *m, const void *rec,
 static void make_child_insert(struct str *out, const void *key, int verb)
 {
 	const struct record_map *m = key;
-	const char *owner = m == &map_sample ? "dataset_id" : m == &map_score ? "run_id" : "model_id";
+	const char *owner = m == &map_sample ? "dataset_id" : m == &map_score ? "run_id"
+		: "model_id";
 
 	(void)verb;
-	str_addf(out, "INSERT%s INTO %s(%s, ", m == &map_score ? " OR REPLACE" : "", m->table, owner);
+	str_addf(out, "INSERT%s INTO %s(%s, ", m == &map_score ? " OR REPLACE" : "", m->table,
+		 owner);
 	record_columns(out, m, "");
 	str_add(out, ") VALUES(?1");
 	for (size_t i = 0; i < m->n; i++)
@@ -99,10 +102,11 @@ static void make_child_insert(struct str *out, const void *key, int verb)
 	str_add(out, ")");
 }
 
-static int insert_children(struct store *st, const struct record_map *m, int64_t owner, const void *v, size_t n,
+static int insert_children(struct store *st, const struct record_map *m, int64_t owner,
+			   const void *v, size_t n,
 			   struct qd_err *err)
 {
-	int rc = need_transaction(st, err);
+	int rc = write_allowed(st, err);
 	sqlite3_stmt *s = rc ? NULL : sql_get_made(st, m, REC_REPLACE, make_child_insert, err);
 
 	if (rc || !s)
@@ -116,7 +120,7 @@ static int insert_children(struct store *st, const struct record_map *m, int64_t
 }
 
 /* The id a query gives, 0 without a row; parameters are bound already. */
-static int find_id(struct store *st, sqlite3_stmt *s, int64_t *id, struct qd_err *err)
+int write_find_id(struct store *st, sqlite3_stmt *s, int64_t *id, struct qd_err *err)
 {
 	int rc = sql_step(st, s, "reading", err);
 
@@ -127,13 +131,15 @@ static int find_id(struct store *st, sqlite3_stmt *s, int64_t *id, struct qd_err
 
 /* ---- models, data ---- */
 
-int store_add_model(struct store *st, const struct store_model *m, int64_t *id, bool *existed, struct qd_err *err)
+int store_add_model(struct store *st, const struct store_model *m, int64_t *id, bool *existed,
+		    struct qd_err *err)
 {
-	static const char sql[] = "SELECT id FROM model WHERE role=?1 AND path=?2 AND sha256=?3 AND size=?4 AND "
+	static const char sql[] = "SELECT id FROM model WHERE role=?1 AND path=?2 AND sha256=?3 "
+		"AND size=?4 AND "
 		"mtime_ns=?5 AND stamps=?6";
 	struct store_model row = *m;
 	sqlite3_stmt *s;
-	int rc = need_transaction(st, err);
+	int rc = write_allowed(st, err);
 
 	if (existed)
 		*existed = false;
@@ -150,13 +156,14 @@ int store_add_model(struct store *st, const struct store_model *m, int64_t *id, 
 	sqlite3_bind_int64(s, 4, row.size);
 	sqlite3_bind_int64(s, 5, row.mtime_ns);
 	bind_text(s, 6, row.stamps);
-	rc = find_id(st, s, id, err);
+	rc = write_find_id(st, s, id, err);
 	if (!rc && *id && existed)
 		*existed = true;
-	return rc || *id ? rc : insert(st, &map_model, &row, id, err);
+	return rc || *id ? rc : write_insert(st, &map_model, &row, id, err);
 }
 
-int store_add_nodes(struct store *st, int64_t model_id, const struct store_node *v, size_t n, struct qd_err *err)
+int store_add_nodes(struct store *st, int64_t model_id, const struct store_node *v, size_t n,
+		    struct qd_err *err)
 {
 	return insert_children(st, &map_node, model_id, v, n, err);
 }
@@ -170,10 +177,11 @@ int store_add_tensors(struct store *st, int64_t model_id, const struct store_ten
 int store_add_dataset(struct store *st, const struct store_dataset *d, int64_t *id, bool *existed,
 		      struct qd_err *err)
 {
-	static const char sql[] = "SELECT id FROM dataset WHERE path=?1 AND options=?2 AND stamp=?3 AND n=?4";
+	static const char sql[] = "SELECT id FROM dataset WHERE path=?1 AND options=?2 AND "
+		"stamp=?3 AND n=?4";
 	struct store_dataset row = *d;
 	sqlite3_stmt *s;
-	int rc = need_transaction(st, err);
+	int rc = write_allowed(st, err);
 
 	if (existed)
 		*existed = false;
@@ -187,10 +195,10 @@ int store_add_dataset(struct store *st, const struct store_dataset *d, int64_t *
 	bind_text(s, 2, d->options);
 	bind_text(s, 3, d->stamp);
 	sqlite3_bind_int64(s, 4, d->n);
-	rc = find_id(st, s, id, err);
+	rc = write_find_id(st, s, id, err);
 	if (!rc && *id && existed)
 		*existed = true;
-	return rc || *id ? rc : insert(st, &map_dataset, &row, id, err);
+	return rc || *id ? rc : write_insert(st, &map_dataset, &row, id, err);
 }
 
 int store_add_samples(struct store *st, int64_t dataset_id, const struct store_sample *v, size_t n,
@@ -199,10 +207,12 @@ int store_add_samples(struct store *st, int64_t dataset_id, const struct store_s
 	return insert_children(st, &map_sample, dataset_id, v, n, err);
 }
 
-int store_set_sample_sha(struct store *st, int64_t dataset_id, int64_t idx, const char *sha256, struct qd_err *err)
+int store_set_sample_sha(struct store *st, int64_t dataset_id, int64_t idx, const char *sha256,
+			 struct qd_err *err)
 {
-	int rc = need_transaction(st, err);
-	sqlite3_stmt *s = rc ? NULL : sql_get(st, "UPDATE sample SET sha256=?3 WHERE dataset_id=?1 AND idx=?2", err);
+	int rc = write_allowed(st, err);
+	sqlite3_stmt *s = rc ? NULL : sql_get(st, "UPDATE sample SET sha256=?3 WHERE dataset_id=?1 "
+					      "AND idx=?2", err);
 
 	if (!s)
 		return rc ? rc : st->last;
@@ -212,9 +222,10 @@ int store_set_sample_sha(struct store *st, int64_t dataset_id, int64_t idx, cons
 	return sql_run(st, s, "writing", err);
 }
 
-int store_set_dataset_sha(struct store *st, int64_t dataset_id, const char *sha256, struct qd_err *err)
+int store_set_dataset_sha(struct store *st, int64_t dataset_id, const char *sha256,
+			  struct qd_err *err)
 {
-	int rc = need_transaction(st, err);
+	int rc = write_allowed(st, err);
 	sqlite3_stmt *s = rc ? NULL : sql_get(st, "UPDATE dataset SET sha256=?2 WHERE id=?1", err);
 
 	if (!s)
@@ -230,7 +241,7 @@ int store_add_run(struct store *st, const struct store_run *r, int64_t *id, stru
 {
 	struct store_run row = *r;
 	char now[32];
-	int rc = need_transaction(st, err);
+	int rc = write_allowed(st, err);
 
 	if (rc)
 		return rc;
@@ -241,22 +252,24 @@ int store_add_run(struct store *st, const struct store_run *r, int64_t *id, stru
 	row.owner_pid = getpid();
 	row.owner_start = process_start(getpid());
 	row.started_at = r->started_at ? r->started_at : now;
-	return insert(st, &map_run, &row, id, err);
+	return write_insert(st, &map_run, &row, id, err);
 }
 
 int store_resume_run(struct store *st, int64_t run_id, struct qd_err *err)
 {
-	static const char sql[] = "UPDATE run SET status='running', message=NULL, owner_pid=?2, owner_start=?3 "
+	static const char sql[] = "UPDATE run SET status='running', message=NULL, owner_pid=?2, "
+		"owner_start=?3 "
 		"WHERE id=?1";
 	struct store_arena a = STORE_ARENA_INIT;
 	struct store_run run = { 0 };
 	sqlite3_stmt *s;
-	int rc = need_transaction(st, err);
+	int rc = write_allowed(st, err);
 
 	if (!rc)
 		rc = store_run_get(st, run_id, &a, &run, err);
 	if (!rc && store_owner_alive(&run) && run.owner_pid != getpid())
-		rc = err_set(err, QD_EINPUT, "%s: run %lld is being written by process %lld; wait for it or stop it",
+		rc = err_set(err, QD_EINPUT, "%s: run %lld is being written by process %lld; wait "
+			     "for it or stop it",
 			     st->path, (long long)run_id, (long long)run.owner_pid);
 	store_arena_release(&a);
 	s = rc ? NULL : sql_get(st, sql, err);
@@ -268,11 +281,13 @@ int store_resume_run(struct store *st, int64_t run_id, struct qd_err *err)
 	return sql_run(st, s, "writing", err);
 }
 
-int store_set_progress(struct store *st, int64_t run_id, int64_t samples_done, int64_t samples_bad, double seconds,
+int store_set_progress(struct store *st, int64_t run_id, int64_t samples_done, int64_t samples_bad,
+		       double seconds,
 		       int64_t peak_rss, struct qd_err *err)
 {
-	static const char sql[] = "UPDATE run SET samples_done=?2, samples_bad=?3, seconds=?4, peak_rss=?5 WHERE id=?1";
-	int rc = need_transaction(st, err);
+	static const char sql[] = "UPDATE run SET samples_done=?2, samples_bad=?3, seconds=?4, "
+		"peak_rss=?5 WHERE id=?1";
+	int rc = write_allowed(st, err);
 	sqlite3_stmt *s = rc ? NULL : sql_get(st, sql, err);
 
 	if (!s)
@@ -285,10 +300,12 @@ int store_set_progress(struct store *st, int64_t run_id, int64_t samples_done, i
 	return sql_run(st, s, "writing", err);
 }
 
-int store_finish_run(struct store *st, int64_t run_id, const char *status, const char *message, struct qd_err *err)
+int store_finish_run(struct store *st, int64_t run_id, const char *status, const char *message,
+		     struct qd_err *err)
 {
-	static const char sql[] = "UPDATE run SET status=?2, message=?3, owner_pid=NULL, owner_start=NULL WHERE id=?1";
-	int rc = need_transaction(st, err);
+	static const char sql[] = "UPDATE run SET status=?2, message=?3, owner_pid=NULL, "
+		"owner_start=NULL WHERE id=?1";
+	int rc = write_allowed(st, err);
 	sqlite3_stmt *s = rc ? NULL : sql_get(st, sql, err);
 
 	if (!s)
@@ -302,7 +319,8 @@ int store_finish_run(struct store *st, int64_t run_id, const char *status, const
 int store_delete_run(struct store *st, int64_t run_id, struct qd_err *err)
 {
 	static const char *const sql[] = {
-		"DELETE FROM activation_chunk WHERE activation_id IN (SELECT id FROM activation WHERE run_id=?1)",
+		"DELETE FROM activation_chunk WHERE activation_id IN (SELECT id FROM activation "
+			"WHERE run_id=?1)",
 		"DELETE FROM activation WHERE run_id=?1",
 		"DELETE FROM pooled WHERE pair_id IN (SELECT id FROM pair WHERE run_id=?1)",
 		"DELETE FROM pair_total WHERE pair_id IN (SELECT id FROM pair WHERE run_id=?1)",
@@ -313,7 +331,7 @@ int store_delete_run(struct store *st, int64_t run_id, struct qd_err *err)
 		"UPDATE run SET parent_id=NULL WHERE parent_id=?1",
 		"DELETE FROM run WHERE id=?1",
 	};
-	int rc = need_transaction(st, err);
+	int rc = write_allowed(st, err);
 
 	for (size_t i = 0; i < sizeof(sql) / sizeof(sql[0]) && !rc; i++) {
 		sqlite3_stmt *s = sql_get(st, sql[i], err);
@@ -328,16 +346,17 @@ int store_delete_run(struct store *st, int64_t run_id, struct qd_err *err)
 
 /* ---- pairs and their sums ---- */
 
-int store_add_pairs(struct store *st, int64_t run_id, struct store_pair *v, size_t n, struct qd_err *err)
+int store_add_pairs(struct store *st, int64_t run_id, struct store_pair *v, size_t n,
+		    struct qd_err *err)
 {
-	int rc = need_transaction(st, err);
+	int rc = write_allowed(st, err);
 
 	for (size_t i = 0; i < n && !rc; i++) {
 		struct store_pair row = v[i];
 
 		row.id = 0;
 		row.run_id = run_id;
-		rc = insert(st, &map_pair, &row, &v[i].id, err);
+		rc = write_insert(st, &map_pair, &row, &v[i].id, err);
 	}
 	return rc;
 }
@@ -363,7 +382,7 @@ int store_put_block(struct store *st, int64_t pair_id, int64_t block, const stru
 	unsigned char blob[STORE_BLOCK_SAMPLES * STORE_SAMPLE_BYTES];
 	size_t n = recs ? (size_t)s->n_samples : 0;
 	sqlite3_stmt *q;
-	int rc = need_transaction(st, err);
+	int rc = write_allowed(st, err);
 
 	if (!rc && (s->n_samples < 0 || s->n_samples > STORE_BLOCK_SAMPLES || block < 0))
 		rc = err_set(err, QD_EBUG, "store: block %lld of %lld samples", (long long)block,
@@ -402,8 +421,9 @@ int store_put_total(struct store *st, int64_t pair_id, const struct store_sums *
 		    const struct store_total_extra *extra, struct qd_err *err)
 {
 	static const struct store_total_extra none = { STORE_NONE, STORE_NONE, NAN, "" };
-	int rc = need_transaction(st, err);
-	sqlite3_stmt *q = rc ? NULL : sql_get_made(st, &map_total, REC_REPLACE, make_put_total, err);
+	int rc = write_allowed(st, err);
+	sqlite3_stmt *q = rc ? NULL : sql_get_made(st, &map_total, REC_REPLACE, make_put_total,
+						   err);
 
 	if (!q)
 		return rc ? rc : st->last;
@@ -413,189 +433,21 @@ int store_put_total(struct store *st, int64_t pair_id, const struct store_sums *
 	return sql_run(st, q, "writing", err);
 }
 
-void store_sums_init(struct store_sums *s)
-{
-	*s = (struct store_sums){
-		.min_x = NAN, .max_x = NAN, .min_y = NAN, .max_y = NAN, .scale_min = NAN, .scale_max = NAN,
-		.zero_min = STORE_NONE, .zero_max = STORE_NONE, .n_equal = STORE_NONE,
-		.worst_sample = STORE_NONE, .worst_ratio = NAN,
-	};
-}
+/* ---- scores, journal ---- */
 
-static void fold_range(double *lo, double *hi, double other_lo, double other_hi)
-{
-	*lo = fmin(*lo, other_lo);      /* fmin and fmax pass over NaN */
-	*hi = fmax(*hi, other_hi);
-}
-
-void store_sums_fold(struct store_sums *t, const struct store_sums *b)
-{
-	t->n_samples += b->n_samples;
-	if (b->n > 0 && (t->n == 0 || b->max_abs_e > t->max_abs_e)) {
-		t->max_abs_e = b->max_abs_e;
-		t->max_at = b->max_at;
-		t->max_sample = b->max_sample;
-	}
-	t->n += b->n;
-	t->sum_x2 += b->sum_x2;
-	t->sum_e2 += b->sum_e2;
-	t->sum_abs_e += b->sum_abs_e;
-	t->sum_y2 += b->sum_y2;
-	fold_range(&t->min_x, &t->max_x, b->min_x, b->max_x);
-	fold_range(&t->min_y, &t->max_y, b->min_y, b->max_y);
-	fold_range(&t->scale_min, &t->scale_max, b->scale_min, b->scale_max);
-	t->bad_x += b->bad_x;
-	t->bad_y += b->bad_y;
-	t->n_local += b->n_local;
-	t->sum_round2 += b->sum_round2;
-	t->sum_clip2 += b->sum_clip2;
-	t->n_clipped += b->n_clipped;
-	t->n_pre += b->n_pre;
-	t->sum_pre2 += b->sum_pre2;
-	t->sum_pre_e2 += b->sum_pre_e2;
-	t->n_argmax += b->n_argmax;
-	t->n_argmax_equal += b->n_argmax_equal;
-	if (b->n_equal != STORE_NONE)
-		t->n_equal = t->n_equal == STORE_NONE ? b->n_equal : t->n_equal + b->n_equal;
-	if (b->zero_min != STORE_NONE && (t->zero_min == STORE_NONE || b->zero_min < t->zero_min))
-		t->zero_min = b->zero_min;
-	if (b->zero_max != STORE_NONE && (t->zero_max == STORE_NONE || b->zero_max > t->zero_max))
-		t->zero_max = b->zero_max;
-	if (b->worst_sample != STORE_NONE && (t->worst_sample == STORE_NONE || b->worst_ratio > t->worst_ratio)) {
-		t->worst_sample = b->worst_sample;
-		t->worst_ratio = b->worst_ratio;
-	}
-}
-
-/* ---- blobs ---- */
-
-int store_put_pooled(struct store *st, int64_t pair_id, const char *kind, int64_t samples_done, const void *data,
-		     size_t bytes, struct qd_err *err)
-{
-	static const char sql[] = "INSERT INTO pooled(pair_id, kind, samples_done, data) VALUES(?1,?2,?3,?4) "
-		"ON CONFLICT(pair_id, kind) DO UPDATE SET samples_done=excluded.samples_done, data=excluded.data";
-	int rc = need_transaction(st, err);
-	sqlite3_stmt *s = rc ? NULL : sql_get(st, sql, err);
-
-	if (!s)
-		return rc ? rc : st->last;
-	sqlite3_bind_int64(s, 1, pair_id);
-	bind_text(s, 2, kind);
-	sqlite3_bind_int64(s, 3, samples_done);
-	sqlite3_bind_blob64(s, 4, bytes ? data : "", bytes, SQLITE_STATIC);
-	rc = sql_run(st, s, "writing", err);
-	sqlite3_clear_bindings(s);
-	return rc;
-}
-
-/* Store a blob that was just packed, and free it. */
-static int put_packed(struct store *st, int64_t pair_id, const char *kind, int64_t samples_done, void *blob,
-		      size_t bytes, struct qd_err *err)
-{
-	int rc = blob ? store_put_pooled(st, pair_id, kind, samples_done, blob, bytes, err)
-		: err_oom(err, "writing the store");
-
-	free(blob);
-	return rc;
-}
-
-int store_put_hist(struct store *st, int64_t pair_id, int64_t samples_done, int32_t exponent, int32_t first,
-		   const uint64_t *counts, uint32_t n, struct qd_err *err)
-{
-	size_t bytes;
-	void *blob;
-
-	if (n > STORE_HIST_BINS)
-		return err_set(err, QD_EBUG, "store: a histogram of %u bins", n);
-	blob = blob_pack_hist(exponent, first, counts, n, &bytes);
-	return put_packed(st, pair_id, "hist", samples_done, blob, bytes, err);
-}
-
-int store_put_codes(struct store *st, int64_t pair_id, int64_t samples_done, const unsigned char *codes,
+int store_put_score(struct store *st, int64_t run_id, const struct store_score *s,
 		    struct qd_err *err)
-{
-	return store_put_pooled(st, pair_id, "codes", samples_done, codes, STORE_CODES_BYTES, err);
-}
-
-int store_put_channels(struct store *st, int64_t pair_id, int64_t samples_done, const double *sum_x2,
-		       const double *sum_e2, uint32_t n, struct qd_err *err)
-{
-	size_t bytes;
-	void *blob = blob_pack_channels(sum_x2, sum_e2, n, &bytes);
-
-	return put_packed(st, pair_id, "channels", samples_done, blob, bytes, err);
-}
-
-static int drop_activation(struct store *st, const struct store_activation *a, struct qd_err *err)
-{
-	static const char find[] = "SELECT id FROM activation WHERE run_id=?1 AND side=?2 AND tensor=?3 AND sample=?4";
-	static const char *const drop[] = {
-		"DELETE FROM activation_chunk WHERE activation_id=?1", "DELETE FROM activation WHERE id=?1",
-	};
-	sqlite3_stmt *s = sql_get(st, find, err);
-	int64_t id;
-	int rc;
-
-	if (!s)
-		return st->last;
-	sqlite3_bind_int64(s, 1, a->run_id);
-	bind_text(s, 2, a->side);
-	bind_text(s, 3, a->tensor);
-	sqlite3_bind_int64(s, 4, a->sample);
-	rc = find_id(st, s, &id, err);
-	for (size_t i = 0; i < 2 && !rc && id; i++) {
-		s = sql_get(st, drop[i], err);
-		if (!s)
-			return st->last;
-		sqlite3_bind_int64(s, 1, id);
-		rc = sql_run(st, s, "writing", err);
-	}
-	return rc;
-}
-
-int store_put_activation(struct store *st, const struct store_activation *a, const void *data, int64_t *id,
-			 struct qd_err *err)
-{
-	struct store_activation row = *a;
-	int rc = need_transaction(st, err);
-
-	if (!rc && a->bytes < 0)
-		rc = err_set(err, QD_EBUG, "store: an activation of %lld bytes", (long long)a->bytes);
-	if (!rc)
-		rc = drop_activation(st, a, err);
-	row.id = 0;
-	if (!rc)
-		rc = insert(st, &map_activation, &row, id, err);
-	for (int64_t at = 0, seq = 0; at < a->bytes && !rc; at += STORE_CHUNK_BYTES, seq++) {
-		int64_t left = a->bytes - at;
-		sqlite3_stmt *s = sql_get(st, "INSERT INTO activation_chunk(activation_id, seq, data) VALUES(?1,?2,?3)",
-					  err);
-
-		if (!s)
-			return st->last;
-		sqlite3_bind_int64(s, 1, *id);
-		sqlite3_bind_int64(s, 2, seq);
-		sqlite3_bind_blob(s, 3, (const char *)data + at,
-				  (int)(left < STORE_CHUNK_BYTES ? left : STORE_CHUNK_BYTES), SQLITE_STATIC);
-		rc = sql_run(st, s, "writing", err);
-		sqlite3_clear_bindings(s);
-	}
-	return rc;
-}
-
-int store_put_score(struct store *st, int64_t run_id, const struct store_score *s, struct qd_err *err)
 {
 	return insert_children(st, &map_score, run_id, s, 1, err);
 }
-
-/* ---- journal ---- */
 
 int store_add_edit(struct store *st, const struct store_edit *e, int64_t *id, struct qd_err *err)
 {
 	struct store_edit row = *e;
 	char now[32];
-	int rc = need_transaction(st, err);
-	sqlite3_stmt *s = rc ? NULL : sql_get(st, "UPDATE edit SET undone=2 WHERE run_id=?1 AND undone=1", err);
+	int rc = write_allowed(st, err);
+	sqlite3_stmt *s = rc ? NULL : sql_get(st, "UPDATE edit SET undone=2 WHERE run_id=?1 AND "
+					      "undone=1", err);
 
 	if (!s)
 		return rc ? rc : st->last;
@@ -607,14 +459,15 @@ int store_add_edit(struct store *st, const struct store_edit *e, int64_t *id, st
 	row.id = 0;
 	row.undone = 0;
 	row.at = e->at ? e->at : now;
-	return insert(st, &map_edit, &row, id, err);
+	return write_insert(st, &map_edit, &row, id, err);
 }
 
 /* Flip the edit that `find` names and return it as it is now. */
-static int flip_edit(struct store *st, const char *find, int64_t run_id, int undone, struct store_arena *a,
+static int flip_edit(struct store *st, const char *find, int64_t run_id, int undone,
+		     struct store_arena *a,
 		     struct store_edit *out, struct qd_err *err)
 {
-	int rc = need_transaction(st, err);
+	int rc = write_allowed(st, err);
 	sqlite3_stmt *s = rc ? NULL : sql_get(st, find, err);
 
 	*out = (struct store_edit){ 0 };
@@ -637,14 +490,18 @@ static int flip_edit(struct store *st, const char *find, int64_t run_id, int und
 }
 
 /* Columns in the order of map_edit. */
-#define EDIT_COLUMNS "SELECT id, run_id, undone, action, target, value, at FROM edit WHERE run_id=?1 AND undone="
+#define EDIT_COLUMNS \
+	"SELECT id, run_id, undone, action, target, value, at FROM edit " \
+	"WHERE run_id=?1 AND undone="
 
-int store_undo(struct store *st, int64_t run_id, struct store_arena *a, struct store_edit *out, struct qd_err *err)
+int store_undo(struct store *st, int64_t run_id, struct store_arena *a, struct store_edit *out,
+	       struct qd_err *err)
 {
 	return flip_edit(st, EDIT_COLUMNS "0 ORDER BY id DESC LIMIT 1", run_id, 1, a, out, err);
 }
 
-int store_redo(struct store *st, int64_t run_id, struct store_arena *a, struct store_edit *out, struct qd_err *err)
+int store_redo(struct store *st, int64_t run_id, struct store_arena *a, struct store_edit *out,
+	       struct qd_err *err)
 {
 	return flip_edit(st, EDIT_COLUMNS "1 ORDER BY id LIMIT 1", run_id, 0, a, out, err);
 }

@@ -57,78 +57,78 @@ static bool import_all(struct onnx_model *into, const struct onnx_model *from)
 	return ok;
 }
 
-static bool input_prefixed(struct onnx_model *m, Onnx__NodeProto *n, const char *prefix, const char *name)
+/* How names of one model appear in the built graph: prefixed, except shared inputs. */
+struct naming { const char *prefix; const struct map *keep; const char *const *keep_names; };
+
+static bool add_named_input(struct onnx_model *m, Onnx__NodeProto *n, const struct naming *by, const char *name)
 {
-	char *full = arena_printf(&m->arena, "%s%s", name ? prefix : "", name ? name : "");
+	long k = map_get(by->keep, name);
+	char *full = k == MAP_NONE ? arena_printf(&m->arena, "%s%s", by->prefix, name)
+				   : arena_strdup(&m->arena, by->keep_names[k]);
 
 	return full && edit_add_input_name(m, n, full);
 }
 
-static bool add_compare(struct onnx_model *m, const struct tap *t, const char *x_prefix, const char *y_prefix)
+static bool add_compare(struct onnx_model *m, const struct tap *t, const struct naming *f, const struct naming *q)
 {
 	char *name = arena_printf(&m->arena, "qdebug/compare/%d", t->id);
 	Onnx__NodeProto *n = name ? edit_add_node(m, ENGINE_DOMAIN, ENGINE_COMPARE, name) : NULL;
 
-	return n && edit_add_input_name(m, n, BUILD_SLOT) && input_prefixed(m, n, x_prefix, t->x) &&
-	       input_prefixed(m, n, y_prefix, t->y) && (!t->pre || input_prefixed(m, n, y_prefix, t->pre)) &&
+	return n && edit_add_input_name(m, n, BUILD_SLOT) && add_named_input(m, n, f, t->x) &&
+	       add_named_input(m, n, q, t->y) && (!t->pre || add_named_input(m, n, q, t->pre)) &&
 	       edit_add_output_name(m, n, name) && edit_add_attr_int(m, n, "id", t->id) &&
 	       edit_add_graph_output(m, name);
 }
 
-static bool add_compares(struct onnx_model *m, const struct tap *taps, size_t n, const char *x_prefix,
-			 const char *y_prefix)
+static bool add_compares(struct onnx_model *m, const struct tap *taps, size_t n, const struct naming *f,
+			 const struct naming *q)
 {
 	bool ok = edit_set_opset(m, ENGINE_DOMAIN, 1) && edit_add_graph_input(m, BUILD_SLOT, DT_INT64, 0, NULL);
 
 	while (ok && n-- > 0)
-		ok = add_compare(m, &taps[n], x_prefix, y_prefix);
+		ok = add_compare(m, &taps[n], f, q);
 	return ok;
 }
 
-/* Copy q with its names prefixed and its inputs replaced by f's. */
-static int prefixed_quant(const struct onnx_model *q, const char *const *float_inputs, const char *const *quant_inputs,
-			  int n, struct onnx_model **out, struct qd_err *err)
+/* Inputs of q by name, and what replaces them. */
+static const char **shared_inputs(struct arena *a, const char *const *float_inputs, const char *const *quant_inputs,
+				  int n, struct map *keep)
 {
-	const char **names = NULL;
-	struct map keep = MAP_INIT;
-	bool ok = true;
-	int i, rc = onnx_copy(q, out, err);
+	const char **names = arena_alloc(a, (size_t)(n ? n : 1) * sizeof(*names));
+	int i;
 
-	if (rc)
-		return rc;
-	names = mem_array((size_t)n, sizeof(*names));
-	for (i = 0; names && ok && i < n; i++) {
-		names[i] = arena_printf(&(*out)->arena, "%s%s", BUILD_FLOAT_PREFIX, float_inputs[i]);
-		ok = names[i] && map_put(&keep, quant_inputs[i], i);
+	for (i = 0; names && i < n; i++) {
+		names[i] = arena_printf(a, "%s%s", BUILD_FLOAT_PREFIX, float_inputs[i]);
+		if (!names[i] || !map_put(keep, quant_inputs[i], i))
+			return NULL;
 	}
-	if (!names || !ok || !edit_prefix_names(*out, BUILD_QUANT_PREFIX, &keep, names))
-		rc = err_oom(err, q->path);
-	map_release(&keep);
-	free(names);
-	return rc;
+	return names;
 }
 
 int build_merged(const struct onnx_model *f, const struct onnx_model *q, const char *const *float_inputs,
 		 const char *const *quant_inputs, int n_inputs, const struct tap *taps, size_t n_taps,
 		 struct onnx_model **out, struct qd_err *err)
 {
-	struct map none = MAP_INIT;
+	struct map none = MAP_INIT, keep = MAP_INIT;
 	struct onnx_model *m = NULL, *half = NULL;
+	struct naming fn = { BUILD_FLOAT_PREFIX, &none, NULL }, qn = { BUILD_QUANT_PREFIX, &keep, NULL };
+	struct arena names = ARENA_INIT;
 	int rc = onnx_copy(f, &m, err);
 
 	*out = NULL;
+	qn.keep_names = shared_inputs(&names, float_inputs, quant_inputs, n_inputs, &keep);
 	if (!rc)
-		rc = prefixed_quant(q, float_inputs, quant_inputs, n_inputs, &half, err);
-	if (!rc && !(edit_begin(m) && edit_prefix_names(m, BUILD_FLOAT_PREFIX, &none, NULL) &&
-		     import_all(m, q) && edit_append_graph(m, half) &&
-		     add_compares(m, taps, n_taps, BUILD_FLOAT_PREFIX, BUILD_QUANT_PREFIX)))
+		rc = qn.keep_names ? onnx_copy(q, &half, err) : err_oom(err, "merging the models");
+	if (!rc && !(edit_prefix_names(half, qn.prefix, &keep, qn.keep_names) && edit_begin(m) &&
+		     edit_prefix_names(m, fn.prefix, &none, NULL) && import_all(m, q) && edit_append_graph(m, half) &&
+		     add_compares(m, taps, n_taps, &fn, &qn)))
 		rc = err_oom(err, "merging the models");
-	if (!rc) {
-		/* messages of the quantized half live in its arena: hand it over */
+	if (!rc)        /* messages of the quantized half live in its arena: make the result own everything */
 		rc = onnx_copy(m, out, err);
-	}
 	onnx_free(m);
 	onnx_free(half);
+	map_release(&keep);
+	arena_release(&names);
 	return rc;
 }
 
@@ -136,12 +136,14 @@ int build_tapped(const struct onnx_model *q, const struct tap *taps, size_t n_ta
 		 struct qd_err *err)
 {
 	struct tap *own = mem_array(n_taps, sizeof(*own));
+	struct map none = MAP_INIT;
+	struct naming as_is = { "", &none, NULL };
 	size_t i;
 	int rc = own ? onnx_copy(q, out, err) : err_oom(err, q->path);
 
 	for (i = 0; own && i < n_taps; i++)
 		own[i] = (struct tap){ taps[i].id, taps[i].y, taps[i].y, NULL };
-	if (!rc && !(edit_begin(*out) && add_compares(*out, own, n_taps, "", "")))
+	if (!rc && !(edit_begin(*out) && add_compares(*out, own, n_taps, &as_is, &as_is)))
 		rc = err_oom(err, q->path);
 	if (rc && own) {
 		onnx_free(*out);

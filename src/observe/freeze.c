@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "observe/infer.h"
+#include "observe/pass.h"
 #include "onnx/edit.h"
 #include "tensor/dtype.h"
 
@@ -92,13 +93,16 @@ int freeze_open(struct engine *e, const struct models *m, struct freeze *out, st
 	if (!rc && !edit_name_nodes(out->named))
 		rc = err_oom(err, m->q->path);
 	if (!rc)
-		rc = observe_optimize(e, out->named, &source, ENGINE_EXTENDED, keep_qdq, NULL, &out->model, err);
+		rc = observe_optimize(e, out->named, &source,
+				      (struct engine_opts){ .level = ENGINE_EXTENDED, .disabled = keep_qdq },
+				      &out->model, NULL, err);
 	if (!rc) {
 		strip_axis(out->model);
 		rc = graph_open(out->model, &out->g, err);
 	}
 	if (!rc)
-		rc = observe_optimize(e, out->named, &source, ENGINE_ALL, NULL, NULL, &out->plain, err);
+		rc = observe_optimize(e, out->named, &source, (struct engine_opts){ .level = ENGINE_ALL }, &out->plain,
+				      NULL, err);
 	if (!rc)
 		rc = graph_open(out->plain, &out->plain_g, err);
 	if (!rc && !(out->plain_ops = count_operators(out->plain)))
@@ -176,22 +180,47 @@ static int compare_idle(void *ctx, int64_t slot, int64_t id, const struct tensor
 	return 0;
 }
 
-static int undisturbed(struct engine *e, const struct freeze *z, const struct tap *taps, size_t n, bool *ok,
-		       struct qd_err *err)
+/* Run on the probe sample and compare the outputs, bit for bit, with the plain session's. */
+static int same_outputs(struct engine *e, struct engine_session *s, const struct freeze_probe *probe, bool *ok,
+			struct qd_err *err)
+{
+	struct engine_value *out = mem_array(probe->n_outputs, sizeof(*out));
+	struct engine_run *run = NULL;
+	int rc = out ? engine_run_new(e, &run, err) : err_oom(err, "checking taps");
+
+	if (!rc)
+		rc = pass_run_plain(run, s, probe->m, true, probe->sample, out, probe->n_outputs, err);
+	if (!rc) {
+		*ok = pass_outputs_equal(out, probe->outputs, probe->n_outputs);
+		pass_release_outputs(e, out, probe->n_outputs);
+	}
+	engine_run_free(run);
+	free(out);
+	return rc;
+}
+
+static int undisturbed(struct engine *e, const struct freeze *z, const struct freeze_probe *probe,
+		       const struct tap *taps, size_t n, bool *ok, struct qd_err *err)
 {
 	struct engine_instrument idle = { compare_idle, NULL };
+	struct engine_opts opts = { .level = ENGINE_ALL, .instrument = &idle };
 	struct onnx_model *tapped = NULL, *optimized = NULL;
 	struct extern_source source = { z->model, "" };
+	struct engine_session *session = NULL;
 	char *ops = NULL;
 	int rc = build_tapped(z->model, taps, n, &tapped, err);
 
 	if (!rc)
-		rc = observe_optimize(e, tapped, &source, ENGINE_ALL, NULL, &idle, &optimized, err);
+		rc = observe_optimize(e, tapped, &source, opts, &optimized, &session, err);
 	if (!rc && !(ops = count_operators(optimized)))
 		rc = err_oom(err, z->model->path);
-	if (!rc)
+	if (!rc) {
 		*ok = !strcmp(ops, z->plain_ops);
+		if (*ok)
+			rc = same_outputs(e, session, probe, ok, err);
+	}
 	free(ops);
+	engine_session_close(session);
 	onnx_free(tapped);
 	onnx_free(optimized);
 	return rc;
@@ -200,6 +229,7 @@ static int undisturbed(struct engine *e, const struct freeze *z, const struct ta
 struct sieve {
 	struct engine *e;
 	const struct freeze *z;
+	const struct freeze_probe *probe;
 	struct tap *good, *bad;
 	size_t n_good, n_bad;
 	int sessions;
@@ -216,7 +246,7 @@ static int sift(struct sieve *s, const struct tap *taps, size_t n, struct qd_err
 
 	memcpy(s->good + s->n_good, taps, n * sizeof(*taps));
 	if (s->sessions++ < MAX_SESSIONS) {
-		rc = undisturbed(s->e, s->z, s->good, s->n_good + n, &ok, err);
+		rc = undisturbed(s->e, s->z, s->probe, s->good, s->n_good + n, &ok, err);
 		if (rc)
 			return rc;
 	}
@@ -233,13 +263,14 @@ static int sift(struct sieve *s, const struct tap *taps, size_t n, struct qd_err
 	return rc ? rc : sift(s, taps + n / 2, n - n / 2, err);
 }
 
-int freeze_guard(struct engine *e, const struct freeze *z, struct tap *taps, size_t n, size_t *n_good,
-		 struct qd_err *err)
+int freeze_guard(struct engine *e, const struct freeze *z, const struct freeze_probe *probe, struct tap *taps,
+		 size_t n, size_t *n_good, struct qd_err *err)
 {
-	struct sieve s = { e, z, mem_array(n, sizeof(*taps)), mem_array(n, sizeof(*taps)), 0, 0, 0 };
+	struct sieve s = { e, z, probe, mem_array(n, sizeof(*taps)), mem_array(n, sizeof(*taps)), 0, 0, 0 };
 	size_t i;
 	int rc = s.good && s.bad ? 0 : err_oom(err, z->model->path);
 
+	*n_good = 0;
 	if (!rc && n)
 		rc = sift(&s, taps, n, err);
 	if (!rc) {

@@ -27,8 +27,17 @@ void freeze_close(struct freeze *z);
 QD_NODISCARD int freeze_tap(const struct freeze *z, const struct models *m, struct compare_item *it, int id,
 			    struct tap *out, bool *found, struct qd_err *err);
 
-/* Move the taps that change the engine's choices to the end of the array; *n_good = how many do not. */
-QD_NODISCARD int freeze_guard(struct engine *e, const struct freeze *z, struct tap *taps, size_t n, size_t *n_good,
-			      struct qd_err *err);
+/* A sample and what the plain session makes of it. */
+struct freeze_probe {
+	const struct models *m;
+	const struct data_sample *sample;
+	const struct engine_value *outputs;
+	size_t n_outputs;
+};
+
+/* Move the taps that change the engine's choices, or a bit of an output, to the end of the array; *n_good = how many
+ * do not. */
+QD_NODISCARD int freeze_guard(struct engine *e, const struct freeze *z, const struct freeze_probe *probe,
+			      struct tap *taps, size_t n, size_t *n_good, struct qd_err *err);
 
 #endif

@@ -123,10 +123,9 @@ int observe_infer(struct engine *e, struct graph *g, struct qd_err *err)
 /* --- optimized graphs ---------------------------------------------------------- */
 
 int observe_optimize(struct engine *e, const struct onnx_model *m, const struct extern_source *source,
-		     enum engine_level level, const char *disabled, const struct engine_instrument *instrument,
-		     struct onnx_model **out, struct qd_err *err)
+		     struct engine_opts opts, struct onnx_model **out, struct engine_session **session,
+		     struct qd_err *err)
 {
-	struct engine_opts opts = { .level = level, .threads = 1, .disabled = disabled, .instrument = instrument };
 	struct engine_session *s = NULL;
 	const char *dir = fs_tmp_dir(err);
 	char *path = dir ? mem_printf("%s/optimized-%p.onnx", dir, (const void *)&opts) : NULL;
@@ -140,12 +139,16 @@ int observe_optimize(struct engine *e, const struct onnx_model *m, const struct 
 	if (!path)
 		return err_oom(err, m->path);
 	opts.dump_path = path;
+	opts.threads = 1;
 	rc = observe_open(e, m, source, source ? 1 : 0, opts, &s, err);
-	engine_session_close(s);
 	if (!rc)
 		rc = fs_read_all(path, (size_t)2 << 30, &bytes, &n, err);
 	if (!rc)
 		rc = onnx_decode(bytes, n, m->path, out, err);
+	if (!rc && session)
+		*session = s;
+	else
+		engine_session_close(s);
 	unlink(path);
 	free(bytes);
 	free(path);

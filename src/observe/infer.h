@@ -17,11 +17,10 @@ QD_NODISCARD int observe_open(struct engine *e, const struct onnx_model *m, cons
 			      size_t n_sources, struct engine_opts opts, struct engine_session **out,
 			      struct qd_err *err);
 
-/* The model as the engine writes it after optimizing at `level`, in memory; nothing is run. `disabled`: optimizers to
- * leave out, `instrument`: for models with Compare nodes; both may be NULL. `source`: whose external data, may be NULL. */
+/* The model as the engine writes it after optimizing as opts say, in memory; nothing is run. `source`: whose external
+ * data, may be NULL. `session` (may be NULL) receives the session it took. */
 QD_NODISCARD int observe_optimize(struct engine *e, const struct onnx_model *m, const struct extern_source *source,
-				  enum engine_level level, const char *disabled,
-				  const struct engine_instrument *instrument, struct onnx_model **out,
+				  struct engine_opts opts, struct onnx_model **out, struct engine_session **session,
 				  struct qd_err *err);
 
 #endif

@@ -34,7 +34,7 @@ static int fold_if_needed(struct engine *e, struct models *m, struct qd_err *err
 		return rc;
 	log_add(LOG_INFO, "%s lacks operators of %s: matching through the float model as basic optimization leaves it",
 		m->q->path, m->f->path);
-	rc = observe_optimize(e, m->f, &source, ENGINE_BASIC, NULL, NULL, &m->p, err);
+	rc = observe_optimize(e, m->f, &source, (struct engine_opts){ .level = ENGINE_BASIC }, &m->p, NULL, err);
 	if (!rc)
 		rc = graph_open(m->p, &m->pg, err);
 	return rc ? rc : observe_infer(e, &m->pg, err);

@@ -10,6 +10,7 @@
 #define SESSION_SESSION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/cancel.h"

@@ -157,12 +157,20 @@ static inline void moment_one(struct moment_lanes *l, struct run_moments *r, int
 	r->min_abs = a < r->min_abs ? a : r->min_abs;
 }
 
+/* round half to even, saturate; *unsaturated may be infinite, never NaN */
+static inline float local_code(const struct local_quant *q, float x, float *unsaturated)
+{
+	float t = *unsaturated = rintf(x / q->scale);
+
+	return t < q->lo ? q->lo : t > q->hi ? q->hi : t;
+}
+
 /* The quantizer on one value; `x` is what e' is taken from (x64 differs for type double). */
 static inline void local_one(struct local_lanes *l, struct run_local *r,
 			     const struct local_quant *q, int k, float x, double x64,
 			     uint64_t *seen)
 {
-	float t = rintf(x / q->scale), c = t < q->lo ? q->lo : t > q->hi ? q->hi : t;
+	float t, c = local_code(q, x, &t);
 	double e = x64 - c * q->scale;
 
 	if (c != t) {

@@ -268,7 +268,9 @@ V static void local(const float *x, int n, const struct local_quant *q, uint64_t
 				__m256i code = _mm256_cvtps_epi32(_mm256_sub_ps(c, lo));
 				__m256i word = _mm256_permutevar8x32_epi32(map,
 						_mm256_srli_epi32(code, 5));
-				__m256i bit = _mm256_sllv_epi32(word, _mm256_andnot_si256(code, low5));
+				/* the code's bit to the sign: up by 31 - code % 32 */
+				__m256i bit = _mm256_sllv_epi32(word,
+						_mm256_andnot_si256(code, low5));
 
 				if (_mm256_movemask_ps(_mm256_castsi256_ps(bit)) != 255)
 					map = mark(seen, code);
@@ -341,6 +343,7 @@ V static int bins(const float *x, int n, float inv, bool sparse, uint16_t *idx)
 {
 	__m256 s = _mm256_set1_ps(inv), zero = _mm256_setzero_ps();
 	__m256i half = _mm256_set1_epi32(HIST_HALF), last = _mm256_set1_epi32(HIST_HALF - 1);
+	__m256i any = _mm256_set1_epi32(HIST_BINS - 1);
 	int i;
 
 	(void)sparse;
@@ -349,9 +352,9 @@ V static int bins(const float *x, int n, float inv, bool sparse, uint16_t *idx)
 		__m256i b = _mm256_cvttps_epi32(_mm256_floor_ps(_mm256_mul_ps(v, s)));
 		/* a negative value whose product rounds to 0 belongs below 0 */
 		__m256i below = _mm256_castps_si256(_mm256_cmp_ps(v, zero, _CMP_LT_OQ));
+		__m256i most = _mm256_blendv_epi8(any, last, below);
 
-		b = _mm256_min_epi32(_mm256_add_epi32(b, half),
-				     _mm256_blendv_epi8(_mm256_set1_epi32(HIST_BINS - 1), last, below));
+		b = _mm256_min_epi32(_mm256_add_epi32(b, half), most);
 		b = _mm256_permute4x64_epi64(_mm256_packus_epi32(b, b), 0x08);
 		_mm_storeu_si128((void *)(idx + i), _mm256_castsi256_si128(b));
 	}
@@ -366,8 +369,11 @@ V static void clamp(const float *x, int n, float lo, float hi, float *out)
 	__m256 a = _mm256_set1_ps(lo), b = _mm256_set1_ps(hi);
 	int i;
 
-	for (i = 0; i + 8 <= n; i += 8)
-		_mm256_storeu_ps(out + i, _mm256_min_ps(b, _mm256_max_ps(a, _mm256_loadu_ps(x + i))));
+	for (i = 0; i + 8 <= n; i += 8) {
+		__m256 v = _mm256_max_ps(a, _mm256_loadu_ps(x + i));
+
+		_mm256_storeu_ps(out + i, _mm256_min_ps(b, v));
+	}
 	for (; i < n; i++)
 		out[i] = x[i] < lo ? lo : x[i] > hi ? hi : x[i];
 }

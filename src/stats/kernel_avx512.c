@@ -235,9 +235,13 @@ V static void local(const float *x, int n, const struct local_quant *q, uint64_t
 				  _mm512_cvtps_pd(_mm512_extractf32x8_ps(y, 1)) };
 		struct acc e2 = square(sub(widen(x + i), yd));
 
-		round.lo = _mm512_mask_add_pd(round.lo, (__mmask8)~out, round.lo, e2.lo);
-		round.hi = _mm512_mask_add_pd(round.hi, (__mmask8)(~out >> 8), round.hi, e2.hi);
-		if (__builtin_expect(out != 0, 0)) {
+		if (__builtin_expect(out == 0, 1)) {
+			round = add(round, e2);
+		} else {
+			__mmask8 in_lo = (__mmask8)~out, in_hi = (__mmask8)(~out >> 8);
+
+			round.lo = _mm512_mask_add_pd(round.lo, in_lo, round.lo, e2.lo);
+			round.hi = _mm512_mask_add_pd(round.hi, in_hi, round.hi, e2.hi);
 			clip.lo = _mm512_mask_add_pd(clip.lo, (__mmask8)out, clip.lo, e2.lo);
 			clip.hi = _mm512_mask_add_pd(clip.hi, (__mmask8)(out >> 8), clip.hi, e2.hi);
 			r->n_clipped += __builtin_popcount(out);

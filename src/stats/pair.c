@@ -34,8 +34,7 @@ struct run {
 	struct axis chan, code, local;
 	double *chan_x2, *chan_e2;
 	struct pair_codes *codes;
-	int64_t codes_all;                      /* how many there can be; 0: not counted */
-	bool local_on;
+	bool local_on, count_codes;
 	struct binner bin;
 };
 
@@ -108,11 +107,11 @@ static bool prepare(struct run *r, const struct pair_spec *spec, const struct pa
 	if (r->has_y) {
 		r->y.dtype = in->y_dtype;
 		r->y.data = in->y;
-		if (spec->kind == PAIR_FLOAT ? !dtype_is_float_tensor(in->y_dtype)
-					     : !dtype_info(in->y_dtype)->is_quant || !spec->code.scale)
+		if (spec->kind == PAIR_FLOAT && !dtype_is_float_tensor(in->y_dtype))
 			return false;
 		if (spec->kind == PAIR_CODES &&
-		    !axis_of(in, r->x.n, spec->code.axis, spec->code.count, &r->code))
+		    (!dtype_info(in->y_dtype)->is_quant || !spec->code.scale ||
+		     !axis_of(in, r->x.n, spec->code.axis, spec->code.count, &r->code)))
 			return false;
 	}
 	if (r->has_pre) {
@@ -208,6 +207,13 @@ static const float *operand_y(const struct run *r, int64_t start, int len, float
 
 /* ---- the statistics of a block ---- */
 
+static bool hist_wanted(const struct run *r, int64_t start)
+{
+	int every = r->spec->hist_every;
+
+	return r->bin.hist && (every < 2 || start / PAIR_BLOCK % every == 0);
+}
+
 static void add_sums(struct pair_sums *s, const struct run_sums *b)
 {
 	s->sum_x2 += b->x2;
@@ -246,13 +252,32 @@ static void add_local(struct pair_sums *s, const struct run_local *b, const stru
 	s->n_clipped += b->n_clipped;
 }
 
-/* Bitmap for the kernel, or NULL once nothing new can come. */
-static uint64_t *unseen(const struct run *r)
+/* Bitmap for the kernel, or NULL when values from min to max give no code that is new: after a few
+ * blocks that is nearly always so, and the kernel skips the look-up. */
+static uint64_t *unseen(const struct run *r, const struct local_quant *q, float min, float max)
 {
-	return r->codes_all && pair_codes_used(r->codes) < r->codes_all ? r->codes->seen : NULL;
+	unsigned first, last, i;
+	float t;
+
+	if (!r->count_codes)
+		return NULL;
+	first = (unsigned)(local_code(q, min, &t) - q->lo);     /* the code grows with the value */
+	last = (unsigned)(local_code(q, max, &t) - q->lo);
+	for (i = first >> 6; i <= last >> 6; i++) {
+		uint64_t want = ~0ull;
+
+		if (i == first >> 6)
+			want &= ~0ull << (first & 63);
+		if (i == last >> 6)
+			want &= ~0ull >> (63 - (last & 63));
+		if (want & ~r->codes->seen[i])
+			return r->codes->seen;
+	}
+	return NULL;
 }
 
-static void block_local(struct run *r, int64_t start, const float *x, int len)
+static void block_local(struct run *r, int64_t start, const float *x, int len, float min,
+			float max)
 {
 	struct piece p;
 
@@ -262,7 +287,7 @@ static void block_local(struct run *r, int64_t start, const float *x, int len)
 
 		if (!local_quant(&r->spec->local, p.channel, &q))
 			continue;
-		r->k->local(x + p.first, p.n, &q, unseen(r), &sums);
+		r->k->local(x + p.first, p.n, &q, unseen(r, &q, min, max), &sums);
 		r->out->n_local += p.n;
 		add_local(r->out, &sums, &q);
 	}
@@ -356,7 +381,7 @@ static void exact_local(struct run *r, int64_t start, const double *x, int len, 
 	for (piece_start(&r->local, start, &p); piece_next(&r->local, len, &p); ) {
 		struct run_local sums = { .n_clipped = 0 };
 		struct local_lanes l = { 0 };
-		uint64_t *seen = unseen(r);
+		uint64_t *seen = r->count_codes ? r->codes->seen : NULL;
 		struct local_quant q;
 
 		if (!local_quant(&r->spec->local, p.channel, &q))
@@ -423,8 +448,6 @@ static void exact_hist(struct run *r, const double *x, int len, const bool *keep
 {
 	int i;
 
-	if (!r->bin.hist)
-		return;
 	binner_finish(&r->bin);
 	for (i = 0; i < len; i++) {
 		if (keep[i])
@@ -461,7 +484,8 @@ static __attribute__((noinline)) void block_exact(struct run *r, int64_t start, 
 	add_sums(r->out, &sums);
 	if (r->local_on)
 		exact_local(r, start, x, len, keep);
-	exact_hist(r, x, len, keep);
+	if (hist_wanted(r, start))
+		exact_hist(r, x, len, keep);
 	if (r->chan_x2)
 		exact_chan(r, start, x, y, len, keep);
 	if (r->has_pre)
@@ -496,8 +520,9 @@ static void block(struct run *r, int64_t start, int len)
 	if (y && sums.max_e > r->out->max_abs_e)
 		locate(r->out, start, x, y, sums.max_e);
 	if (r->local_on)
-		block_local(r, start, x, len);
-	binner_block(&r->bin, x, len, sums.min_x, sums.max_x);
+		block_local(r, start, x, len, sums.min_x, sums.max_x);
+	if (hist_wanted(r, start))
+		binner_block(&r->bin, x, len, sums.min_x, sums.max_x);
 	if (r->chan_x2)
 		block_chan(r, start, x, y, len, &sums);
 	if (r->has_pre)
@@ -542,73 +567,10 @@ bool pair_accumulate(const struct pair_spec *spec, const struct pair_input *in,
 		return true;
 	if (r.local_on)
 		note_quantizers(&r);
-	r.codes_all = codes && r.local_on && range > 0 && range <= 256 ? range : 0;
+	r.count_codes = codes && range > 0 && range <= 256;
 	binner_init(&r.bin, hist, r.k, r.x.n);
 	for (start = 0; start < r.x.n; start += PAIR_BLOCK)
 		block(&r, start, r.x.n - start < PAIR_BLOCK ? (int)(r.x.n - start) : PAIR_BLOCK);
 	binner_finish(&r.bin);
 	return true;
-}
-
-/* ---- sums of sums ---- */
-
-void pair_sums_init(struct pair_sums *s)
-{
-	*s = (struct pair_sums){
-		.max_index = -1,
-		.min_x = INFINITY, .max_x = -INFINITY, .min_y = INFINITY, .max_y = -INFINITY,
-		.scale_min = INFINITY, .scale_max = -INFINITY,
-		.zp_min = INT32_MAX, .zp_max = INT32_MIN,
-	};
-}
-
-void pair_sums_add(struct pair_sums *dst, const struct pair_sums *src)
-{
-	dst->n += src->n;
-	dst->nonfinite_x += src->nonfinite_x;
-	dst->nonfinite_y += src->nonfinite_y;
-	dst->sum_x2 += src->sum_x2;
-	dst->sum_y2 += src->sum_y2;
-	dst->sum_e2 += src->sum_e2;
-	dst->sum_abs_e += src->sum_abs_e;
-	if (src->max_abs_e > dst->max_abs_e) {
-		dst->max_abs_e = src->max_abs_e;
-		dst->max_index = src->max_index;
-	}
-	dst->min_x = fmin(dst->min_x, src->min_x);
-	dst->max_x = fmax(dst->max_x, src->max_x);
-	dst->min_y = fmin(dst->min_y, src->min_y);
-	dst->max_y = fmax(dst->max_y, src->max_y);
-	dst->n_local += src->n_local;
-	dst->n_clipped += src->n_clipped;
-	dst->sum_e2_round += src->sum_e2_round;
-	dst->sum_e2_clip += src->sum_e2_clip;
-	dst->sum_e2_steps += src->sum_e2_steps;
-	dst->scale_min = fmin(dst->scale_min, src->scale_min);
-	dst->scale_max = fmax(dst->scale_max, src->scale_max);
-	dst->zp_min = src->zp_min < dst->zp_min ? src->zp_min : dst->zp_min;
-	dst->zp_max = src->zp_max > dst->zp_max ? src->zp_max : dst->zp_max;
-	dst->n_pre += src->n_pre;
-	dst->nonfinite_pre += src->nonfinite_pre;
-	dst->sum_p2 += src->sum_p2;
-	dst->sum_pe2 += src->sum_pe2;
-}
-
-void pair_codes_merge(struct pair_codes *dst, const struct pair_codes *src)
-{
-	int i;
-
-	for (i = 0; i < 4; i++)
-		dst->seen[i] |= src->seen[i];
-}
-
-int pair_codes_used(const struct pair_codes *c)
-{
-	return __builtin_popcountll(c->seen[0]) + __builtin_popcountll(c->seen[1]) +
-	       __builtin_popcountll(c->seen[2]) + __builtin_popcountll(c->seen[3]);
-}
-
-double pair_sum_xy(const struct pair_sums *s)
-{
-	return (s->sum_x2 + s->sum_y2 - s->sum_e2) / 2;
 }

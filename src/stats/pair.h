@@ -58,6 +58,7 @@ struct pair_spec {
 	struct pair_quant local;        /* scale NULL: no local statistics */
 	float lo, hi;                   /* clamp of `pre`; only read when there is one */
 	int channel_axis;               /* of the channel sums; -1: none */
+	int hist_every;                 /* count every k-th block only (hist.n tells); 0, 1: all */
 	enum pair_level level;
 };
 
@@ -77,7 +78,7 @@ struct pair_sums {
 	int64_t nonfinite_x, nonfinite_y;
 	double sum_x2, sum_y2, sum_e2, sum_abs_e;
 	double max_abs_e;
-	int64_t max_index;              /* first flat index with |e| = max_abs_e; -1: no error > 0 */
+	int64_t max_index;              /* first flat index with that |e|; -1: no error at all */
 	double min_x, max_x;            /* +inf, -inf while n is 0; never -0 */
 	double min_y, max_y;
 	/* local quantizer */
@@ -100,7 +101,8 @@ struct pair_codes {
 void pair_sums_init(struct pair_sums *s);
 
 /* Add one tensor to *sums and, where not NULL, *hist (of x), *codes, and the channel sums (both or
- * none; dims[channel_axis] doubles each, zeroed by the caller before the first call).
+ * none, and not for PAIR_X_ONLY; dims[channel_axis] doubles each, zeroed by the caller before the
+ * first call).
  * False, with nothing changed, when types or shapes are none of the above: unknown type, an axis
  * outside the rank, count neither 1 nor that axis's size, a negative dimension.
  * A local quantizer whose scale is not a positive finite number is as good as none; so is one with

@@ -11,7 +11,10 @@
 #include "stats/pair.h"
 #include "tensor/dtype.h"
 
-enum { F_Y = 1, F_LOCAL = 2, F_CODES = 4, F_HIST = 8, F_CHAN = 16, F_PRE = 32, F_FLOAT = 64 };
+enum {
+	F_Y = 1, F_LOCAL = 2, F_CODES = 4, F_HIST = 8, F_CHAN = 16, F_PRE = 32, F_FLOAT = 64,
+	F_EVERY4 = 128
+};
 
 static const struct {
 	const char *name;
@@ -27,6 +30,7 @@ static const struct {
 	{ "+ pre", F_Y | F_PRE },
 	{ "all but hist", F_Y | F_LOCAL | F_CODES | F_CHAN },
 	{ "all but pre", F_Y | F_LOCAL | F_CODES | F_CHAN | F_HIST },
+	{ "  hist_every 4", F_Y | F_LOCAL | F_CODES | F_CHAN | F_HIST | F_EVERY4 },
 };
 
 struct state {
@@ -82,6 +86,7 @@ static void once(struct state *s, unsigned on, enum pair_level level)
 		.code = { &s->scale, &s->zp, 1, 0, 0, 255 },
 		.local = { on & F_LOCAL ? &s->scale : NULL, &s->zp, 1, 0, 0, 255 },
 		.lo = 0, .hi = INFINITY, .channel_axis = 1, .level = level,
+		.hist_every = on & F_EVERY4 ? 4 : 1,
 	};
 	struct pair_input in = {
 		.x = s->x, .y = on & F_FLOAT ? (void *)s->yf : s->y,

@@ -12,7 +12,7 @@
 #include "stats/moments.h"
 #include "tensor/dtype.h"
 
-enum { N = 3000 };
+enum { N = 3000, LONG = 40000 };       /* LONG is counted in spread counters */
 
 static uint32_t state32 = 2463534242u;
 
@@ -74,24 +74,30 @@ static void any_order_and_split_gives_the_same_counts(void **state)
 static void the_kernels_count_as_the_plain_loop(void **state)
 {
 	static struct hist want, got;
-	static float f[N];
-	static double x[N];
+	static float f[LONG];
+	static double x[LONG];
 	struct moments m;
-	int round, level, i;
+	int round, level, i, n;
 
 	(void)state;
 	for (round = 0; round < 20; round++) {
-		wild(x, N);
-		for (i = 0; i < N; i++)
+		n = round % 2 ? LONG : N;
+		wild(x, n);
+		for (i = 0; i < n; i++) {
+			if (round % 4 > 1)      /* widen many times on the way */
+				x[i] = ldexp(x[i], i / 2500);
+			if (round == 7 && i % 3000 == 0)
+				x[i] = NAN;
 			x[i] = f[i] = (float)x[i];
+		}
 		hist_init(&want);
-		hist_add(&want, x, N);
+		hist_add(&want, x, n);
 		for (level = PAIR_LEVEL_C; level < PAIR_LEVELS; level++) {
 			if (!pair_level_supported((enum pair_level)level))
 				continue;
 			hist_init(&got);
 			moments_init(&m);
-			assert_true(moments_accumulate(&m, &got, f, DT_FLOAT, N,
+			assert_true(moments_accumulate(&m, &got, f, DT_FLOAT, n,
 						       (enum pair_level)level));
 			assert_memory_equal(&got, &want, sizeof(want));
 		}
@@ -115,7 +121,7 @@ static void the_width_is_the_smallest_that_fits(void **state)
 		{ -1023.9, 0, -1024 }, { -1024, 1, -512 },
 		{ 1, -9, 512 }, { 0.99, -10, 1013 },            /* 0.99 * 1024 = 1013.76 */
 		{ 1.401298464324817e-45, -158, 512 },           /* 2^-149 / 2^-158 = 2^9 */
-		{ 3.4028234663852886e38, 118, 1023 },           /* just below 2^128 = 1024 * 2^118 */
+		{ 3.4028234663852886e38, 118, 1023 },           /* below 2^128 = 1024 * 2^118 */
 		{ 1e-310, HIST_EXP_MIN, 0 }, { -1e-310, HIST_EXP_MIN, -1 },
 		{ 1e308, 1014, 0 },
 	};
@@ -154,6 +160,37 @@ static void a_tiny_negative_value_stays_below_zero_when_bins_are_wide(void **sta
 	}
 }
 
+static void a_value_on_the_limit_widens(void **state)
+{
+	static struct hist h, want;
+	static float f[LONG];
+	static double x[LONG];
+	struct moments m;
+	int i;
+
+	(void)state;
+	for (i = 0; i < LONG; i++)              /* width 2^-10 holds up to 1, without it */
+		x[i] = f[i] = i < LONG / 2 ? (float)(i % 9) / 9 : (float)(i % 2);
+	hist_init(&want);
+	hist_add(&want, x, LONG);
+	hist_init(&h);
+	moments_init(&m);
+	assert_true(moments_accumulate(&m, &h, f, DT_FLOAT, LONG, PAIR_LEVEL_AUTO));
+	assert_int_equal(h.exp, -9);
+	assert_memory_equal(&h, &want, sizeof(h));
+}
+
+static void a_quotient_below_the_smallest_double_keeps_its_side(void **state)
+{
+	static struct hist h;
+
+	(void)state;
+	hist_init(&h);
+	hist_add(&h, (double[]){ 1e308, -1e-310, 1e-310 }, 3);
+	assert_int_equal(h.count[HIST_HALF - 1], 1);
+	assert_int_equal(h.count[HIST_HALF], 1);
+}
+
 static void edges_surround_their_values(void **state)
 {
 	static struct hist h;
@@ -181,6 +218,8 @@ int main(void)
 		cmocka_unit_test(the_kernels_count_as_the_plain_loop),
 		cmocka_unit_test(the_width_is_the_smallest_that_fits),
 		cmocka_unit_test(a_tiny_negative_value_stays_below_zero_when_bins_are_wide),
+		cmocka_unit_test(a_value_on_the_limit_widens),
+		cmocka_unit_test(a_quotient_below_the_smallest_double_keeps_its_side),
 		cmocka_unit_test(edges_surround_their_values),
 	};
 

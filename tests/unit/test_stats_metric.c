@@ -137,9 +137,9 @@ static struct tensor view(int dtype, const void *data, int rank, const int64_t *
 
 static void argmax_takes_the_first_of_equals(void **state)
 {
-	/* rows:         tie at 0 and 2   1 in both   NaN is largest   -inf only   */
-	float x[] = { 5, 1, 5,            0, 2, 1,    1, NAN, 9,       -INFINITY, -INFINITY, -INFINITY };
-	float y[] = { 7, 7, 1,            0, 2, 3,    0, 4, 1,         0, -1, -1 };
+	/* rows:      tie of 0, 2   1      NaN largest  only -inf, tie */
+	float x[] = { 5, 1, 5,      0, 2, 1,  1, NAN, 9,  -INFINITY, -INFINITY, -INFINITY };
+	float y[] = { 7, 7, 1,      0, 2, 3,  0, 4, 1,    0, -1, -1 };
 	struct tensor a = view(DT_FLOAT, x, 3, (int64_t[]){ 2, 2, 3 });
 	struct tensor b = view(DT_FLOAT, y, 3, (int64_t[]){ 2, 2, 3 });
 	struct agreement g = { 0 };

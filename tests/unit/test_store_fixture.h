@@ -1,4 +1,5 @@
-/* test_store_fixture.h - a store in a temporary folder with one small run; shared by test_store_*.c. */
+/* test_store_fixture.h - a store in a temporary folder with one small run; shared by
+ * test_store_*.c. */
 #ifndef TEST_STORE_FIXTURE_H
 #define TEST_STORE_FIXTURE_H
 
@@ -98,8 +99,10 @@ __attribute__((unused)) static int add_run(struct store *st, int64_t *run_id, st
 	struct store_model f = { 0, "float", "/m/f.onnx", "aa", 10, 20, "", 17, 3, "none" };
 	struct store_model q = { 0, "quant", "/m/q.onnx", "bb", 11, 21, "", 17, 5, "qdq" };
 	struct store_dataset d = { 0, "/d", "{}", "stamp", NULL, 3 };
-	struct store_run r = { .recipe = "{\"calibrate_method\":\"MinMax\",\"nodes_to_exclude\":[\"conv9\"]}",
-		.options = "{}", .observer = "deployed", .engine = "1.32.0", .cpu = "avx2", .samples = 3 };
+	struct store_run r =
+		{ .recipe = "{\"calibrate_method\":\"MinMax\",\"nodes_to_exclude\":[\"conv9\"]}",
+		.options = "{}", .observer = "deployed", .engine = "1.32.0", .cpu = "avx2",
+			.samples = 3 };
 	bool existed;
 	int rc = store_add_model(st, &f, &r.float_id, NULL, err);
 
@@ -112,12 +115,16 @@ __attribute__((unused)) static int add_run(struct store *st, int64_t *run_id, st
 	return rc ? rc : store_add_run(st, &r, run_id, err);
 }
 
-__attribute__((unused)) static struct store_pair plain_pair(const char *kind, int64_t pos, const char *tensor)
+__attribute__((unused)) static struct store_pair plain_pair(const char *kind, int64_t pos,
+							    const char *tensor)
 {
 	return (struct store_pair){
-		.kind = kind, .pos = pos, .tensor = tensor, .quant_tensor = "q", .node = "n", .op = "Conv",
-		.matched_by = "structure", .observed = "deployed", .qtype = "uint8", .axis = STORE_NONE,
-		.block_size = STORE_NONE, .scale = "0.5", .zero_point = "128", .scale0 = 0.5, .zero0 = 128,
+		.kind = kind, .pos = pos, .tensor = tensor, .quant_tensor = "q", .node = "n",
+			.op = "Conv",
+		.matched_by = "structure", .observed = "deployed", .qtype = "uint8",
+			.axis = STORE_NONE,
+		.block_size = STORE_NONE, .scale = "0.5", .zero_point = "128", .scale0 = 0.5,
+			.zero0 = 128,
 		.qmin = 0, .qmax = 255, .channel_axis = 1, .shape = "[1, 3]",
 	};
 }

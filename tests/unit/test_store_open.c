@@ -60,7 +60,8 @@ static void a_new_store_is_private_wal_and_ours(void **state)
 	assert_int_equal(mode_of("-shm"), 0600);
 	assert_int_equal(query(st, "PRAGMA application_id"), STORE_APPLICATION_ID);
 	assert_int_equal(query(st, "PRAGMA user_version"), STORE_VERSION);
-	assert_int_equal(query(st, "SELECT count(*) FROM pragma_journal_mode WHERE journal_mode='wal'"), 1);
+	assert_int_equal(query(st, "SELECT count(*) FROM pragma_journal_mode WHERE "
+			       "journal_mode='wal'"), 1);
 	assert_true(store_is_trusted(st));
 	assert_string_equal(store_path(st), path);
 	store_close(st);
@@ -122,7 +123,8 @@ static void files_that_are_not_ours_are_left_alone(void **state)
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		write_file(path, texts[i], strlen(texts[i]));
-		refused(QD_EINPUT, "not a qdebug store", i ? "not an SQLite file" : "an empty file");
+		refused(QD_EINPUT, "not a qdebug store", i ? "not an SQLite file"
+			: "an empty file");
 		OK(fs_read_all(path, 1000, &data, &size, err));
 		assert_int_equal(size, strlen(texts[i]));
 		assert_string_equal(data, texts[i]);
@@ -196,7 +198,8 @@ static void an_older_store_is_migrated_by_the_writer_only(void **state)
 	store_close(st);
 	refused(QD_EINPUT, "version 3", "up to 1");
 	remove_store(path);
-	OK(store_open_plan(path, STORE_CREATE, true, &plan, &st, err));         /* a new one takes the same steps */
+	/* a new one takes the same steps */
+	OK(store_open_plan(path, STORE_CREATE, true, &plan, &st, err));
 	assert_int_equal(query(st, "PRAGMA user_version"), 3);
 	store_close(st);
 }
@@ -213,20 +216,24 @@ static void a_failed_migration_leaves_the_old_store(void **state)
 	assert_true(store_open_plan(path, 0, true, &plan, &st, &bad) < 0);
 	assert_null(st);
 	OK(store_create_or_open(path, 0, &st, err));
-	assert_int_equal(query(st, "SELECT count(*) FROM pragma_table_info('run') WHERE name='note'"), 0);
+	assert_int_equal(query(st, "SELECT count(*) FROM pragma_table_info('run') WHERE "
+			       "name='note'"), 0);
 	store_close(st);
 }
 
 static void a_schema_that_is_not_ours_to_the_letter_is_refused(void **state)
 {
 	static const struct { const char *sql, *word, *word2; } cases[] = {
-		{ "CREATE TRIGGER t AFTER INSERT ON run BEGIN DELETE FROM model; END", "added trigger", "\"t\"" },
-		{ "DROP VIEW v_run; CREATE VIEW v_run AS SELECT load_extension('x') AS id", "changed view", "v_run" },
+		{ "CREATE TRIGGER t AFTER INSERT ON run BEGIN DELETE FROM model; END",
+		  "added trigger", "\"t\"" },
+		{ "DROP VIEW v_run; CREATE VIEW v_run AS SELECT load_extension('x') AS id",
+		  "changed view", "v_run" },
 		{ "DROP VIEW v_score", "lacks the view", "v_score" },
 		{ "CREATE TABLE extra(x)", "added table", "extra" },
 		{ "CREATE VIEW \"\x1b[31mred\n\" AS SELECT 1", "added view", "\\x1B[31mred\\n" },
 		{ "ALTER TABLE run ADD COLUMN evil TEXT DEFAULT 'x'", "changed table", "run" },
-		{ "DROP INDEX pair_by_run; CREATE INDEX pair_by_run ON pair(abs(run_id))", "changed index", "pair_by_run" },
+		{ "DROP INDEX pair_by_run; CREATE INDEX pair_by_run ON pair(abs(run_id))",
+		  "changed index", "pair_by_run" },
 		{ "CREATE VIRTUAL TABLE ft USING fts5(x)", "added table", "ft" },
 	};
 
@@ -247,8 +254,10 @@ static void comments_and_spaces_are_no_difference(void **state)
 
 	(void)state;
 	store_close(open_new());
-	shell("DROP VIEW v_score; CREATE VIEW v_score AS -- mine\nSELECT s.*, CASE WHEN s.sum_e2 > 0 AND s.sum_x2 > 0 "
-	      "THEN 10 * log10(s.sum_x2 / s.sum_e2) END AS sqnr_db,   s.sum_e2 = 0 AS exact\n\tFROM score s");
+	shell("DROP VIEW v_score; CREATE VIEW v_score AS -- mine\nSELECT s.*, CASE WHEN s.sum_e2 > "
+	      "0 AND s.sum_x2 > 0 "
+	      "THEN 10 * log10(s.sum_x2 / s.sum_e2) END AS sqnr_db,   s.sum_e2 = 0 AS "
+		      "exact\n\tFROM score s");
 	OK(store_open_readonly(path, 0, &st, err));
 	store_close(st);
 }
@@ -274,9 +283,57 @@ static void damage_is_found_at_opening(void **state)
 	refused(QD_EINPUT, "damaged", "");
 }
 
+/* Beyond 32 MiB only the small tables are checked; they still are. */
+static void a_large_store_is_checked_where_it_matters(void **state)
+{
+	enum { BYTES = 40 << 20 };
+	struct store *st = open_new();
+	struct store_activation a = { .side = "float", .tensor = "t", .dtype = "FLOAT",
+				      .shape = "[1]", .bytes = BYTES };
+	void *data = calloc(1, BYTES);
+	int64_t id, page;
+	char junk[4000];
+	int fd;
+
+	(void)state;
+	OK(store_begin(st, err));
+	OK(add_run(st, &a.run_id, err));
+	OK(store_put_activation(st, &a, data, &id, err));
+	OK(store_commit(st, err));
+	free(data);
+	page = query(st, "SELECT rootpage FROM sqlite_schema WHERE name='run'");
+	store_close(st);
+	OK(store_open_readonly(path, 0, &st, err));
+	store_close(st);
+	memset(junk, 0x5a, sizeof(junk));
+	fd = open(path, O_RDWR);
+	assert_int_equal(pwrite(fd, junk, sizeof(junk), (page - 1) * 8192), sizeof(junk));
+	close(fd);
+	refused(QD_EINPUT, "damaged", "");
+}
+
+static void what_a_deleted_store_left_is_not_replayed(void **state)
+{
+	char wal[4300];
+	struct store *st;
+	struct qd_err bad = { 0 };
+
+	(void)state;
+	snprintf(wal, sizeof(wal), "%s-wal", path);
+	write_file(wal, "frames", 6);
+	assert_int_equal(store_create_or_open(path, STORE_CREATE, &st, &bad), QD_EINPUT);
+	assert_non_null(strstr(bad.msg, "a.qdb-wal: left over"));
+	assert_true(fs_exists(wal));
+	assert_false(fs_exists(path));
+	write_file(wal, "", 0);
+	OK(store_create_or_open(path, STORE_CREATE, &st, err));
+	store_close(st);
+}
+
 static void a_path_is_only_ever_a_path(void **state)
 {
-	static const char *const names[] = { "file:x?mode=memory", ":memory:", "a b%20#c?d.qdb", "-x", "\xff.qdb" };
+	static const char *const names[] = { "file:x?mode=memory", ":memory:", "a b%20#c?d.qdb",
+					     "-x", "\xff.qdb" };
 	char old[4096];
 	struct store *st;
 
@@ -294,7 +351,8 @@ static void a_path_is_only_ever_a_path(void **state)
 	assert_int_equal(chdir(old), 0);
 }
 
-/* In a child without privileges, so that permissions count for root too.  Returns its exit status. */
+/* In a child without privileges, so that permissions count for root too.  Returns its exit
+ * status. */
 static int as_nobody(int (*body)(void))
 {
 	pid_t pid = fork();
@@ -328,7 +386,8 @@ static int read_in_readonly_folder(void)
 	if (!strstr(bad.msg, "written"))
 		return 4;
 	snprintf(path + strlen(path) - 5, 6, "b.qdb");
-	if (store_create_or_open(path, STORE_CREATE, &st, &bad) != QD_EDISK || !strstr(bad.msg, "--store"))
+	if (store_create_or_open(path, STORE_CREATE, &st, &bad) != QD_EDISK || !strstr(bad.msg,
+		"--store"))
 		return 5;
 	return 0;
 }
@@ -454,12 +513,14 @@ static void write_until_killed(int fd)
 	int64_t run;
 
 	if (store_create_or_open(path, STORE_CREATE, &st, NULL) || store_begin(st, NULL) ||
-	    add_run(st, &run, NULL) || store_add_pairs(st, run, &p, 1, NULL) || store_commit(st, NULL))
+	    add_run(st, &run, NULL) || store_add_pairs(st, run, &p, 1, NULL) || store_commit(st,
+		    NULL))
 		_exit(1);
 	for (int64_t b = 0;; b++) {
 		if (store_begin(st, NULL) || store_put_block(st, p.id, b, &s, recs, NULL) ||
 		    store_put_total(st, p.id, &s, NULL, NULL) ||
-		    store_set_progress(st, run, 2 * (b + 1), 0, 0, 0, NULL) || store_commit(st, NULL))
+		    store_set_progress(st, run, 2 * (b + 1), 0, 0, 0, NULL) || store_commit(st,
+			    NULL))
 			_exit(1);
 		(void)!write(fd, &b, sizeof(b));
 	}
@@ -483,7 +544,8 @@ static void a_killed_writer_loses_nothing_committed(void **state)
 		if (pid == 0)
 			write_until_killed(fds[1]);
 		close(fds[1]);
-		for (int i = 0; i < 1 + 7 * round; i++)         /* killed after that many commits, anywhere in the next */
+		/* killed after that many commits, anywhere in the next */
+		for (int i = 0; i < 1 + 7 * round; i++)
 			assert_int_equal(read(fds[0], &told, sizeof(told)), sizeof(told));
 		assert_int_equal(kill(pid, SIGKILL), 0);
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
@@ -492,13 +554,16 @@ static void a_killed_writer_loses_nothing_committed(void **state)
 		close(fds[0]);
 		OK(store_open_readonly(path, 0, &st, err));
 		assert_true(query(st, "SELECT max(block) FROM pair_block") >= told);
-		assert_int_equal(query(st, "SELECT 2 * count(*) FROM pair_block"), query(st, "SELECT samples_done FROM run"));
+		assert_int_equal(query(st, "SELECT 2 * count(*) FROM pair_block"),
+				 query(st, "SELECT samples_done FROM run"));
 		store_close(st);
 		OK(store_create_or_open(path, 0, &st, err));
-		assert_int_equal(query(st, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check='ok'"), 1);
+		assert_int_equal(query(st, "SELECT count(*) FROM pragma_integrity_check WHERE "
+				       "integrity_check='ok'"), 1);
 		OK(store_run_latest(st, false, &a, &run, err));
 		assert_string_equal(run.status, "interrupted");
-		assert_int_equal(query(st, "SELECT count(*) FROM pair_block WHERE length(per_sample) <> 72"), 0);
+		assert_int_equal(query(st, "SELECT count(*) FROM pair_block WHERE "
+				       "length(per_sample) <> 72"), 0);
 		store_close(st);
 	}
 	store_arena_release(&a);
@@ -550,6 +615,8 @@ int main(void)
 		T(a_schema_that_is_not_ours_to_the_letter_is_refused),
 		T(comments_and_spaces_are_no_difference),
 		T(damage_is_found_at_opening),
+		T(a_large_store_is_checked_where_it_matters),
+		T(what_a_deleted_store_left_is_not_replayed),
 		T(a_path_is_only_ever_a_path),
 		T(a_store_in_a_read_only_folder_can_be_read),
 		T(a_reader_sees_the_last_commit_while_the_writer_writes),

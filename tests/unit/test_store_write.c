@@ -1,4 +1,5 @@
-/* Rows in and out again, faults, full disks, the journal: store/write.c, store/read.c, store/blob.c. */
+/* Rows in and out again, faults, full disks, the journal: store/write.c, store/read.c,
+ * store/blob.c. */
 #include "test_store_fixture.h"
 
 static struct store *st;
@@ -26,9 +27,11 @@ static int without_run(void **state)
 
 static void models_and_data_come_back_and_are_not_doubled(void **state)
 {
-	static const struct store_node nodes[] = { { 0, "a", "Conv", "" }, { 1, "Relu_1", "Relu", "com.x" } };
+	static const struct store_node nodes[] = { { 0, "a", "Conv", "" }, { 1, "Relu_1", "Relu",
+		"com.x" } };
 	static const struct store_tensor tensors[] = {
-		{ 0, "x", "input", "FLOAT", "[1, ?]", STORE_NONE }, { 1, "y\x1b\"'", "output", "INT8", "[]", 0 },
+		{ 0, "x", "input", "FLOAT", "[1, ?]", STORE_NONE }, { 1, "y\x1b\"'", "output",
+								      "INT8", "[]", 0 },
 	};
 	struct store_model m = { 0, "float", "/m/f.onnx", "aa", 10, 20, "", 17, 3, "none" }, got;
 	struct store_dataset d = { 0, "/d", "{}", "stamp", NULL, 3 }, gd;
@@ -76,7 +79,8 @@ static void models_and_data_come_back_and_are_not_doubled(void **state)
 
 static void a_run_is_found_by_what_it_depends_on(void **state)
 {
-	struct store_model f = { .sha256 = "aa" }, q = { .path = "/m/q.onnx", .size = 11, .mtime_ns = 21 };
+	struct store_model f = { .sha256 = "aa" }, q = { .path = "/m/q.onnx", .size = 11,
+							 .mtime_ns = 21 };
 	struct store_key key = { &f, &q, "stamp", NULL, "{}", "deployed", "1.32.0", "avx2", NULL };
 	struct store_run run;
 	int64_t second;
@@ -89,7 +93,8 @@ static void a_run_is_found_by_what_it_depends_on(void **state)
 	OK(add_run(st, &second, err));
 	OK(store_commit(st, err));
 	OK(store_run_find(st, &key, &arena, &run, err));
-	assert_int_equal(run.id, run_id);               /* the finished one, though the other is newer */
+	/* the finished one, though the other is newer */
+	assert_int_equal(run.id, run_id);
 	OK(store_run_latest(st, false, &arena, &run, err));
 	assert_int_equal(run.id, second);
 	OK(store_run_latest(st, true, &arena, &run, err));
@@ -105,7 +110,8 @@ static void a_run_is_found_by_what_it_depends_on(void **state)
 
 static void blocks_and_totals_round_trip_to_the_bit(void **state)
 {
-	struct store_pair p[2] = { plain_pair("activation", 4, "t"), plain_pair("weight", 5, "w") }, got, *all;
+	struct store_pair p[2] = { plain_pair("activation", 4, "t"), plain_pair("weight", 5,
+		"w") }, got, *all;
 	struct store_sample_rec recs[64], back[64], *list;
 	struct store_sums s = plain_sums(0.1, 1e-310), r;
 	struct store_total_extra x = { 41, 7, 12.25, "0123456789abcdef" }, y;
@@ -115,7 +121,8 @@ static void blocks_and_totals_round_trip_to_the_bit(void **state)
 
 	(void)state;
 	for (int i = 0; i < 64; i++)
-		recs[i] = (struct store_sample_rec){ i * 0.1, 1e-300 * i, 0.1f * (float)i, 0.5f, -i, (uint32_t)i, UINT32_MAX };
+		recs[i] = (struct store_sample_rec){ i * 0.1, 1e-300 * i, 0.1f * (float)i, 0.5f,
+						     -i, (uint32_t)i, UINT32_MAX };
 	s.n_samples = 64;
 	s.worst_ratio = INFINITY;
 	s.worst_sample = 3;
@@ -142,7 +149,8 @@ static void blocks_and_totals_round_trip_to_the_bit(void **state)
 	assert_int_equal(r.zero_min, -128);
 	assert_int_equal(r.zero_max, STORE_NONE);
 	for (int i = 0; i < 6; i++)
-		assert_memory_equal(&back[i], &recs[i], STORE_SAMPLE_BYTES);    /* without padding */
+		/* without padding */
+		assert_memory_equal(&back[i], &recs[i], STORE_SAMPLE_BYTES);
 	OK(store_block_get(st, p[0].id, 2, &r, NULL, &found, err));
 	assert_false(found);
 	OK(store_pair_samples(st, p[0].id, &list, &n, err));
@@ -237,7 +245,8 @@ static void pooled_blobs_round_trip_and_are_checked(void **state)
 	OK(store_put_hist(st, p.id, 6, -3, -1, counts, 3, err));
 	OK(store_put_channels(st, p.id, 6, x2, e2, 2, err));
 	OK(store_put_codes(st, p.id, 6, codes, err));
-	assert_int_equal(store_put_hist(st, p.id, 6, 0, 0, counts, STORE_HIST_BINS + 1, &bad), QD_EBUG);
+	assert_int_equal(store_put_hist(st, p.id, 6, 0, 0, counts, STORE_HIST_BINS + 1, &bad),
+			 QD_EBUG);
 	OK(store_commit(st, err));
 	OK(store_pooled_get(st, p.id, "hist", &done, &data, &bytes, err));
 	assert_int_equal(done, 6);
@@ -283,7 +292,8 @@ static void hostile_blocks_are_errors_not_overruns(void **state)
 	OK(store_commit(st, err));
 	for (int i = 0; i < 3; i++) {
 		static const char *const sql[] = {
-			"UPDATE pair_block SET n_samples=1000000", "UPDATE pair_block SET n_samples=-1",
+			"UPDATE pair_block SET n_samples=1000000",
+				"UPDATE pair_block SET n_samples=-1",
 			"UPDATE pair_block SET n_samples=2, per_sample=zeroblob(100000)",
 		};
 
@@ -298,7 +308,8 @@ static void hostile_blocks_are_errors_not_overruns(void **state)
 
 static void activations_of_any_size_round_trip(void **state)
 {
-	static const int64_t sizes[] = { 0, 1, STORE_CHUNK_BYTES, STORE_CHUNK_BYTES + 1, 3 * STORE_CHUNK_BYTES - 5 };
+	static const int64_t sizes[] = { 0, 1, STORE_CHUNK_BYTES, STORE_CHUNK_BYTES + 1,
+					 3 * STORE_CHUNK_BYTES - 5 };
 	unsigned char *data = malloc(3 * STORE_CHUNK_BYTES), *chunk = malloc(STORE_CHUNK_BYTES);
 	struct store_activation a = { 0, run_id, "float", "t", 0, "FLOAT", "[1]", 0 }, *list;
 	struct qd_err bad;
@@ -312,7 +323,8 @@ static void activations_of_any_size_round_trip(void **state)
 	for (size_t i = 0; i < 5; i++) {
 		a.bytes = sizes[i];
 		OK(store_begin(st, err));
-		OK(store_put_activation(st, &a, data, &id, err));       /* replaces the one before */
+		/* replaces the one before */
+		OK(store_put_activation(st, &a, data, &id, err));
 		OK(store_commit(st, err));
 		OK(store_activation_read(st, id, 1 << 30, &back, &bytes, err));
 		assert_int_equal(bytes, sizes[i]);
@@ -321,7 +333,8 @@ static void activations_of_any_size_round_trip(void **state)
 	}
 	assert_int_equal(query(st, "SELECT count(*) FROM activation"), 1);
 	assert_int_equal(query(st, "SELECT count(*) FROM activation_chunk"), 3);
-	assert_int_equal(query(st, "SELECT max(length(data)) FROM activation_chunk"), STORE_CHUNK_BYTES);
+	assert_int_equal(query(st, "SELECT max(length(data)) FROM activation_chunk"),
+			 STORE_CHUNK_BYTES);
 	OK(store_activations(st, run_id, "t", &arena, &list, &n, err));
 	assert_int_equal(n, 1);
 	assert_int_equal(list[0].bytes, sizes[4]);
@@ -331,7 +344,8 @@ static void activations_of_any_size_round_trip(void **state)
 	OK(store_activation_chunk(st, id, 3, chunk, &bytes, err));
 	assert_int_equal(bytes, 0);
 	assert_int_equal(store_activation_read(st, id, 1000, &back, &bytes, &bad), QD_EINPUT);
-	assert_int_equal(store_activation_read(st, id + 1, 1 << 30, &back, &bytes, &bad), QD_EINPUT);
+	assert_int_equal(store_activation_read(st, id + 1, 1 << 30, &back, &bytes, &bad),
+			 QD_EINPUT);
 	shell("UPDATE activation_chunk SET data=zeroblob(1048570) WHERE seq=1");
 	assert_int_equal(store_activation_read(st, id, 1 << 30, &back, &bytes, &bad), QD_EINPUT);
 	shell("UPDATE activation SET bytes=9000000000000000000");
@@ -478,7 +492,8 @@ static void every_fault_leaves_all_or_nothing(void **state)
 			int rc;
 
 			store_close(st);
-			OK(store_create_or_open(path, 0, &st, err));    /* an empty statement cache each time */
+			/* an empty statement cache each time */
+			OK(store_create_or_open(path, 0, &st, err));
 			pairs = query(st, "SELECT count(*) FROM pair");
 			blocks = query(st, "SELECT count(*) FROM pair_block");
 			fault_arm(kinds[k], nth, false);
@@ -587,7 +602,8 @@ static void a_full_disk_keeps_what_was_committed(void **state)
 
 static void a_deleted_run_leaves_no_rows(void **state)
 {
-	struct store_run child = { .parent_id = run_id, .float_id = 1, .quant_id = 2, .dataset_id = 1,
+	struct store_run child = { .parent_id = run_id, .float_id = 1, .quant_id = 2,
+				   .dataset_id = 1,
 		.options = "{}", .observer = "deployed", .engine = "e", .cpu = "c" };
 	int64_t id;
 
@@ -599,13 +615,16 @@ static void a_deleted_run_leaves_no_rows(void **state)
 		OK(store_delete_run(st, r, err));
 	OK(store_commit(st, err));
 	assert_int_equal(query(st, "SELECT count(*) FROM run WHERE parent_id IS NULL"), 1);
-	assert_int_equal(query(st, "SELECT (SELECT count(*) FROM pair) + (SELECT count(*) FROM pair_block) + "
-			       "(SELECT count(*) FROM pair_total) + (SELECT count(*) FROM pooled) + "
-			       "(SELECT count(*) FROM activation_chunk) + (SELECT count(*) FROM edit)"), 0);
+	assert_int_equal(query(st, "SELECT (SELECT count(*) FROM pair) + (SELECT count(*) FROM "
+			       "pair_block) + "
+			       "(SELECT count(*) FROM pair_total) + (SELECT count(*) FROM pooled) "
+				       "+ "
+			       "(SELECT count(*) FROM activation_chunk) + (SELECT count(*) FROM "
+				       "edit)"), 0);
 }
 
-/* design.md 6: 10,000 samples of 350 pairs below 200 MB; here a fiftieth of the samples, committed as a run would:
- * blocks grow through several commits. */
+/* design.md 6: 10,000 samples of 350 pairs below 200 MB; here a fiftieth of the samples, committed
+ * as a run would: blocks grow through several commits. */
 static void the_size_budget_holds(void **state)
 {
 	enum { PAIRS = 350, BLOCKS = 4, STEP = 16 };
@@ -616,7 +635,8 @@ static void the_size_budget_holds(void **state)
 	int64_t before, after;
 
 	(void)state;
-	s.sum_abs_e = s.sum_y2 = s.max_abs_e = s.min_x = s.max_x = s.min_y = s.max_y = s.sum_round2 = s.sum_clip2 =
+	s.sum_abs_e = s.sum_y2 = s.max_abs_e = s.min_x = s.max_x = s.min_y = s.max_y =
+		s.sum_round2 = s.sum_clip2 =
 		s.scale_min = s.scale_max = s.worst_ratio = 1.0 / 3;
 	s.n = s.max_at = s.n_local = s.n_clipped = 123456789;
 	s.zero_min = s.zero_max = s.worst_sample = 100;

@@ -1,0 +1,22 @@
+/* observe/observer_int.h - private to the observer: its state. */
+#ifndef OBSERVE_OBSERVER_INT_H
+#define OBSERVE_OBSERVER_INT_H
+
+#include "observe/observer.h"
+#include "observe/pass.h"
+
+enum { OBSERVER_MAX_WORKERS = 8 };
+
+struct observer {
+	struct engine *e;
+	const struct models *m;
+	struct data_source *data;
+	struct cancel *cancel;
+	struct compare compare;
+	bool *deployed;                 /* by item */
+	struct pass main, second;       /* second: what the deployed model does not have; may be empty */
+	int workers, intra;             /* samples in flight; engine threads of each */
+	int64_t self_check;             /* 0: never */
+};
+
+#endif
