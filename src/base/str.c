@@ -217,7 +217,7 @@ void str_add_escaped(struct str *s, const char *text)
 
 void str_add_double(struct str *s, double v)
 {
-	char text[40];
+	char text[40], whole[40];
 	int digits;
 
 	if (!isfinite(v)) {
@@ -228,6 +228,12 @@ void str_add_double(struct str *s, double v)
 		snprintf(text, sizeof(text), "%.*g", digits, v);
 		if (strtod(text, NULL) == v)
 			break;
+	}
+	/* %g turns 20 into 2e+01 when one digit is enough */
+	if (fabs(v) < 1e15 && v == trunc(v)) {
+		snprintf(whole, sizeof(whole), "%.0f", v);
+		str_add(s, strlen(whole) <= strlen(text) ? whole : text);
+		return;
 	}
 	str_add(s, text);
 }

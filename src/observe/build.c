@@ -71,7 +71,7 @@ static bool add_named_input(struct onnx_model *m, Onnx__NodeProto *n, const stru
 
 static bool add_compare(struct onnx_model *m, const struct tap *t, const struct naming *f, const struct naming *q)
 {
-	char *name = arena_printf(&m->arena, "qdebug/compare/%d", t->id);
+	char *name = arena_printf(&m->arena, BUILD_COMPARE "%d", t->id);
 	Onnx__NodeProto *n = name ? edit_add_node(m, ENGINE_DOMAIN, ENGINE_COMPARE, name) : NULL;
 
 	return n && edit_add_input_name(m, n, BUILD_SLOT) && add_named_input(m, n, f, t->x) &&

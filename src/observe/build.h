@@ -12,6 +12,7 @@ struct tap { int id; const char *x, *y, *pre; };
 #define BUILD_FLOAT_PREFIX "f/"
 #define BUILD_QUANT_PREFIX "q/"
 #define BUILD_SLOT "qdebug/slot"
+#define BUILD_COMPARE "qdebug/compare/"         /* + id: a Compare node and its output */
 
 /* Can the two go into one graph? When not, *why says so (borrowed text). */
 bool build_mergeable(const struct onnx_model *f, const struct onnx_model *q, const char **why);

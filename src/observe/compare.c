@@ -10,10 +10,26 @@
 
 enum { MAX_CHANNELS = 1 << 16 };
 
-/* Per-channel sums: axis 1 of a tensor of rank >= 2, or the quantizer's own axis. */
+/* Histograms are for looking at: of a large tensor every 8th block of 1024 elements is counted, which still are
+ * thousands a sample; counting all would take as long as all other statistics together. Sums use every element. */
+enum { HIST_WHOLE = 1 << 15, HIST_EVERY = 8 };
+
+/* Per-channel sums: the quantizer's own axis, else axis 1 where that holds channels. In a tensor of rank 3 it does only
+ * behind operators that say so; elsewhere it usually counts positions of a sequence. */
+static int channel_axis(const struct compare_item *it, int rank)
+{
+	const char *op = it->pair->op;
+
+	if (it->local && it->local->n > 1)
+		return it->local->axis;
+	if (rank == 3 && op && (strstr(op, "Conv") || strstr(op, "Norm") || strstr(op, "Pool")))
+		return 1;
+	return rank >= 4 || rank == 2 ? 1 : -1;
+}
+
 static void choose_channels(struct compare_item *it, const struct graph_value *v)
 {
-	int axis = it->local && it->local->n > 1 ? it->local->axis : v->rank >= 3 ? 1 : v->rank == 2 ? 1 : -1;
+	int axis = channel_axis(it, v->rank);
 
 	it->spec.channel_axis = -1;
 	if (axis < 0 || axis >= v->rank || v->dims[axis] < 2 || v->dims[axis] > MAX_CHANNELS)
@@ -144,6 +160,7 @@ int compare_feed(struct compare *c, int slot, int item, const struct tensor *x, 
 		chan = NULL;
 	if (!chan)
 		spec.channel_axis = -1;
+	spec.hist_every = x->n > HIST_WHOLE ? HIST_EVERY : 1;
 	if (pair_accumulate(&spec, &in, &s->r[item].sums, &s->hist[item],
 			    spec.local.scale ? &s->r[item].codes : NULL, chan, chan ? chan + it->channels : NULL))
 		return 0;

@@ -1,0 +1,597 @@
+/* The table of options and what is made of it. */
+#include "cli/options.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+#define C_DEBUG (1u << CLI_DEBUG)
+#define C_OPEN (1u << CLI_OPEN)
+#define C_EXPORT (1u << CLI_EXPORT)
+#define C_DOCTOR (1u << CLI_DOCTOR)
+#define C_SHOW (C_DEBUG | C_OPEN)
+#define C_STORED (C_OPEN | C_EXPORT)
+#define C_ALL (C_DEBUG | C_OPEN | C_EXPORT | C_DOCTOR)
+
+enum option_type { OPT_FLAG, OPT_TEXT, OPT_INT, OPT_SIZE, OPT_REAL, OPT_CHOICE };
+
+struct option_info {
+	const char *name;               /* long name */
+	char letter;                    /* short name or 0 */
+	enum option_type type;
+	unsigned commands;
+	const char *arg;                /* of the help; choices: "a|b|c", in the order of their enum */
+	size_t offset;                  /* in struct cli_values */
+	int64_t min, max;               /* OPT_INT, OPT_SIZE */
+	int first;                      /* OPT_CHOICE: enum value of the first one */
+	int64_t fallback;               /* default of numbers and choices */
+	const char *shown;              /* the default in words, "" none */
+	const char *help;
+};
+
+#define AT(field) offsetof(struct cli_values, field)
+#define FLAG(name, letter, commands, field, help) \
+	{ name, letter, OPT_FLAG, commands, NULL, AT(field), 0, 0, 0, 0, "", help }
+#define TEXT(name, letter, commands, arg, field, shown, help) \
+	{ name, letter, OPT_TEXT, commands, arg, AT(field), 0, 0, 0, 0, shown, help }
+#define INT(name, commands, field, min, max, fallback, shown, help) \
+	{ name, 0, OPT_INT, commands, "N", AT(field), min, max, 0, fallback, shown, help }
+#define CHOICE(name, commands, arg, field, first, fallback, shown, help) \
+	{ name, 0, OPT_CHOICE, commands, arg, AT(field), 0, 0, first, fallback, shown, help }
+
+/* In the order of the help. */
+static const struct option_info options[] = {
+	TEXT("data", 0, C_DEBUG, "DIR", data, "",
+	     "folder of samples: .npy or .npz files, or ONNX test data folders (*/input_K.pb)"),
+	INT("random", C_DEBUG, random, 1, 1000000000, 0, "",
+	    "N samples of random values instead of data; their numbers say little about real inputs"),
+	INT("samples", C_DEBUG, samples, 1, INT64_MAX, 0, "all", "use the first N samples only"),
+	INT("batch", C_DEBUG, batch, 1, 1000000000, 0, "whole files",
+	    "rows a sample, for models whose first dimension is symbolic"),
+	CHOICE("observe", C_DEBUG, "deployed|reference", observe, CLI_DEPLOYED, CLI_DEPLOYED, "deployed",
+	       "deployed: measure inside the optimized models, as they run in production; reference: "
+	       "with all optimizations off, as the reference tool does (QDQ error too)"),
+	TEXT("map", 0, C_DEBUG, "FILE", map, "",
+	     "pairs of tensor names that cannot be matched otherwise, one \"FLOAT QUANT\" a line (tab or blanks "
+	     "between them, # starts a comment)"),
+	TEXT("store", 0, C_DEBUG, "FILE", store, "QUANT.qdb beside the quantized model",
+	     "where results are kept; an unfinished run is resumed from it, a finished one shown at once"),
+	CHOICE("keep-activations", C_DEBUG, "none|worst|all", keep, CLI_KEEP_NONE, CLI_KEEP_WORST, "worst",
+	       "whole tensors to keep in the store"),
+	{ "activation-budget", 0, OPT_SIZE, C_DEBUG, "SIZE", AT(activation_budget), 0, INT64_MAX, 0,
+	  (int64_t)256 << 20, "256M", "most bytes of kept activations (K, M, G: powers of 1024)" },
+	INT("threads", C_DEBUG, threads, 1, 1024, 0, "one a core", "threads of the engine and of the statistics"),
+	CHOICE("provider", C_DEBUG, "cpu", provider, 0, 0, "cpu", "execution provider of the engine"),
+	INT("self-check", C_DEBUG, self_check, 1, INT64_MAX, 64, "64",
+	    "compare the outputs with those of the untouched model on the first and every Nth sample"),
+	FLAG("allow-nonfinite", 0, C_DEBUG, allow_nonfinite, "run samples that hold NaN or Inf"),
+	FLAG("skip-bad", 0, C_DEBUG, skip_bad, "count and skip samples that hold NaN or Inf or are damaged"),
+	FLAG("verify-data", 0, C_DEBUG, verify_data,
+	     "hash the data again to see whether a stored run still holds, not only names, sizes and times"),
+	{ "what", 0, OPT_CHOICE, C_EXPORT, "activations|report", AT(what), 0, 0, CLI_WHAT_ACTIVATIONS,
+	  CLI_WHAT_NONE, "", "what to write: the kept activations as .npy files, or a report" },
+	INT("run", C_STORED, run, 1, INT64_MAX, 0, "the newest", "number of the run to show"),
+	CHOICE("report", C_SHOW | C_EXPORT, "text|json|csv", report, CLI_REPORT_TEXT, CLI_REPORT_NONE,
+	       "text, where no screen can be shown", "write a report instead of opening the screen"),
+	CHOICE("table", C_SHOW | C_EXPORT, "outputs|activations|weights|unmatched", table, CLI_TABLE_OUTPUTS,
+	       CLI_TABLE_ACTIVATIONS, "activations", "the table of a csv report"),
+	TEXT("output", 'o', C_SHOW | C_EXPORT, "FILE", output, "standard output",
+	     "write the report to FILE (- is standard output), or the activations into folder FILE"),
+	{ "fail-under", 0, OPT_REAL, C_SHOW, "DB", AT(fail_under), 0, 0, 0, 0, "",
+	  "report, and exit with status 1 when the SQNR of an output is below DB decibels; an exact output passes, "
+	  "one with NaN, Inf or an error on a zero signal fails" },
+	TEXT("script", 0, C_SHOW, "FILE", script, "",
+	     "play keys and commands from FILE on a screen drawn in memory; needs no terminal"),
+	TEXT("size", 0, C_SHOW, "COLSxROWS", size, "80x24", "size of the screen of --script"),
+	FLAG("trust-store", 0, C_SHOW, trust_store, "use paths found in a store that was made elsewhere without asking"),
+	FLAG("plain", 0, C_SHOW, plain, "no screen and no moving progress line: plain lines of text"),
+	CHOICE("color", C_SHOW | C_EXPORT, "auto|always|never", color, CLI_COLOR_AUTO, CLI_COLOR_AUTO, "auto",
+	       "colours in reports and on the screen"),
+	FLAG("quiet", 'q', C_ALL, quiet, "no progress and no remarks, errors only"),
+	FLAG("verbose", 'v', C_ALL, verbose, "show the log on standard error"),
+	FLAG("version", 0, C_ALL, version, "print the version and exit"),
+	FLAG("help", 'h', C_ALL, help, "print this help and exit"),
+	{ "print-man-options", 0, OPT_FLAG, C_DEBUG, NULL, AT(print_man), 0, 0, 0, 0, "", NULL },
+};
+enum { N_OPTIONS = sizeof(options) / sizeof(options[0]) };
+
+/* Known names of what is to come: said as such instead of "unknown". */
+static const char *const later_options[] = {
+	"exclude", "exclude-file", "recipe", "shard", "memory-limit", "image", "print-config", "format",
+};
+static const struct { const char *option, *value; } later_values[] = {
+	{ "report", "html" }, { "what", "exclusions" }, { "what", "overrides" }, { "what", "recipe" },
+	{ "what", "ranges" }, { "what", "model" }, { "what", "float-model" },
+};
+
+#define COUNT(x) (sizeof(x) / sizeof((x)[0]))
+
+static const struct command_info {
+	const char *name, *operands;
+	int min, max;
+	const char *help;
+	const char *example;
+} commands[CLI_COMMANDS] = {
+	[CLI_DEBUG] = { "", "FLOAT.onnx QUANT.onnx --data DIR", 1, 2,
+			"Find out where a quantized ONNX model loses accuracy: run it and its float original over the "
+			"same data, match their tensors and rank weights and activations by what quantization did to "
+			"them. On a terminal the result opens as a screen, elsewhere as a text report.",
+			"qdebug model.onnx model.int8.onnx --data samples/" },
+	[CLI_OPEN] = { "open", "STORE.qdb", 1, 1, "Show the results kept in a store.", "qdebug open model.int8.qdb" },
+	[CLI_EXPORT] = { "export", "STORE.qdb --what activations|report", 1, 1,
+			 "Write out what a store holds.",
+			 "qdebug export model.int8.qdb --what activations -o activations/" },
+	[CLI_DOCTOR] = { "doctor", "", 0, 1, "Say which engine, CPU features, terminal and versions are in use.",
+			 "qdebug doctor" },
+	[CLI_QUANTIZE] = { "quantize" }, [CLI_PREPROCESS] = { "preprocess" }, [CLI_CALIBRATE] = { "calibrate" },
+	[CLI_SENSITIVITY] = { "sensitivity" }, [CLI_SEARCH] = { "search" }, [CLI_MERGE] = { "merge" },
+};
+
+const char *cli_command_name(enum cli_command command)
+{
+	return commands[command].name;
+}
+
+/* Item `want` of "a|b|c" as a span; false past the end. */
+static bool choice_at(const char *list, int want, const char **p, size_t *n)
+{
+	for (int i = 0; list; i++) {
+		const char *bar = strchr(list, '|');
+
+		*p = list;
+		*n = bar ? (size_t)(bar - list) : strlen(list);
+		if (i == want)
+			return true;
+		list = bar ? bar + 1 : NULL;
+	}
+	return false;
+}
+
+const char *cli_table_name(int table)
+{
+	static const char *const names[] = { "outputs", "activations", "weights", "unmatched" };
+
+	return names[table];
+}
+
+/* ---- values ---- */
+
+static int bad_value(struct qd_err *err, const struct option_info *o, const char *value, const char *wanted)
+{
+	return err_set(err, QD_EUSAGE, "--%s: \"%s\" is not %s", o->name, value, wanted);
+}
+
+static int parse_int(const struct option_info *o, const char *text, int64_t *out, struct qd_err *err)
+{
+	char wanted[120], *end;
+	long long n;
+
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	if (errno || end == text || *end || n < o->min || n > o->max) {
+		if (o->max == INT64_MAX)
+			snprintf(wanted, sizeof(wanted), "a whole number from %" PRId64, o->min);
+		else
+			snprintf(wanted, sizeof(wanted), "a whole number from %" PRId64 " to %" PRId64, o->min, o->max);
+		return bad_value(err, o, text, wanted);
+	}
+	*out = n;
+	return 0;
+}
+
+int cli_parse_size(const char *text, int64_t *bytes, struct qd_err *err)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+	double v, scale = 1;
+	char *end;
+
+	errno = 0;
+	v = strtod(text, &end);
+	if (end != text && *end && (unit = strchr(units, *end & ~0x20))) {
+		for (const char *u = units; u <= unit; u++)
+			scale *= 1024;
+		end++;
+	}
+	if (end != text && (*end == 'B' || *end == 'b'))
+		end++;
+	if (errno || end == text || *end || !(v >= 0) || v * scale >= 9.2e18)
+		return err_set(err, QD_EUSAGE, "\"%s\" is not a size: a number, and K, M or G if wanted (256M)", text);
+	*bytes = (int64_t)(v * scale);
+	return 0;
+}
+
+static int parse_real(const struct option_info *o, const char *text, double *out, struct qd_err *err)
+{
+	char *end;
+
+	*out = strtod(text, &end);
+	if (end == text || *end || !isfinite(*out))
+		return bad_value(err, o, text, "a number (decibels, as 30 or 12.5)");
+	return 0;
+}
+
+static int parse_choice(const struct option_info *o, const char *text, int *out, struct qd_err *err)
+{
+	char wanted[200];
+	const char *p;
+	size_t n;
+
+	for (int i = 0; choice_at(o->arg, i, &p, &n); i++) {
+		if (strlen(text) == n && !strncmp(text, p, n)) {
+			*out = o->first + i;
+			return 0;
+		}
+	}
+	for (size_t i = 0; i < COUNT(later_values); i++)
+		if (!strcmp(o->name, later_values[i].option) && !strcmp(text, later_values[i].value))
+			return err_set(err, QD_EUSAGE, "--%s %s: not available in this version; there is %s", o->name,
+				       text, o->arg);
+	snprintf(wanted, sizeof(wanted), "one of %s", o->arg);
+	return bad_value(err, o, text, wanted);
+}
+
+static int set_value(const struct option_info *o, const char *text, struct cli_values *v, struct qd_err *err)
+{
+	void *at = (char *)v + o->offset;
+	int rc;
+
+	switch (o->type) {
+	case OPT_FLAG:
+		*(bool *)at = true;
+		return 0;
+	case OPT_TEXT:
+		if (!*text)
+			return bad_value(err, o, text, o->arg);
+		*(const char **)at = text;
+		return 0;
+	case OPT_INT:
+		return parse_int(o, text, at, err);
+	case OPT_SIZE:
+		rc = cli_parse_size(text, at, err);
+		if (rc)
+			err_prefix(err, "--%s", o->name);
+		return rc;
+	case OPT_REAL:
+		return parse_real(o, text, at, err);
+	case OPT_CHOICE:
+		return parse_choice(o, text, at, err);
+	}
+	return 0;
+}
+
+static void set_defaults(struct cli_values *v)
+{
+	memset(v, 0, sizeof(*v));
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		void *at = (char *)v + options[i].offset;
+
+		if (options[i].type == OPT_INT || options[i].type == OPT_SIZE)
+			*(int64_t *)at = options[i].fallback;
+		else if (options[i].type == OPT_CHOICE)
+			*(int *)at = (int)options[i].fallback;
+		else if (options[i].type == OPT_REAL)
+			*(double *)at = NAN;
+	}
+}
+
+/* ---- names ---- */
+
+static int unknown_option(enum cli_command command, const char *name, size_t n, struct qd_err *err)
+{
+	const char *nearest = NULL;
+	char typed[64];
+	int least = 3;
+
+	snprintf(typed, sizeof(typed), "%.*s", (int)n, name);
+	for (size_t i = 0; i < COUNT(later_options); i++)
+		if (!strcmp(typed, later_options[i]))
+			return err_set(err, QD_EUSAGE, "--%s: not available in this version", typed);
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		int d = str_distance(typed, options[i].name, least);
+
+		if (options[i].help && (options[i].commands & 1u << command) && d < least) {
+			least = d;
+			nearest = options[i].name;
+		}
+	}
+	if (nearest)
+		return err_set(err, QD_EUSAGE, "--%s: unknown option; did you mean --%s?", typed, nearest);
+	return err_set(err, QD_EUSAGE, "--%s: unknown option; \"qdebug%s%s --help\" lists them", typed,
+		       command ? " " : "", commands[command].name);
+}
+
+/* The option of this name, or the only one that starts so (hidden ones have no help). */
+static int find_long(enum cli_command command, const char *name, size_t n, const struct option_info **out,
+		     struct qd_err *err)
+{
+	const struct option_info *found = NULL;
+
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		if ((options[i].commands & 1u << command) && strlen(options[i].name) == n &&
+		    !memcmp(options[i].name, name, n)) {
+			*out = &options[i];
+			return 0;
+		}
+	}
+	for (size_t i = 0; i < N_OPTIONS && n; i++) {
+		const struct option_info *o = &options[i];
+
+		if (!(o->commands & 1u << command) || !o->help || strncmp(o->name, name, n))
+			continue;
+		if (found)
+			return err_set(err, QD_EUSAGE, "--%.*s: may be --%s or --%s", (int)n, name, found->name,
+				       o->name);
+		found = o;
+	}
+	if (!found)
+		return unknown_option(command, name, n, err);
+	*out = found;
+	return 0;
+}
+
+static int find_short(enum cli_command command, char letter, const struct option_info **out, struct qd_err *err)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		if (options[i].letter == letter && (options[i].commands & 1u << command)) {
+			*out = &options[i];
+			return 0;
+		}
+	}
+	return err_set(err, QD_EUSAGE, "-%c: unknown option; \"qdebug%s%s --help\" lists them", letter,
+		       command ? " " : "", commands[command].name);
+}
+
+const char *cli_command_nearest(const char *name)
+{
+	const char *nearest = NULL;
+	int least = 3;
+
+	for (int c = CLI_OPEN; c < CLI_QUANTIZE; c++) {
+		int d = str_distance(name, commands[c].name, least);
+
+		if (d < least) {
+			least = d;
+			nearest = commands[c].name;
+		}
+	}
+	return nearest;
+}
+
+/* ---- parsing ---- */
+
+struct args { char **v; int n, at; };
+
+static int take_value(struct args *a, const struct option_info *o, const char *dashes, const char *shown,
+		      const char **value, struct qd_err *err)
+{
+	if (a->at >= a->n)
+		return err_set(err, QD_EUSAGE, "%s%s needs a value: %s", dashes, shown, o->arg);
+	*value = a->v[a->at++];
+	return 0;
+}
+
+static int parse_long(struct args *a, const char *text, struct cli_values *v, struct qd_err *err)
+{
+	const char *equals = strchr(text, '='), *value = equals ? equals + 1 : NULL;
+	size_t n = equals ? (size_t)(equals - text) : strlen(text);
+	const struct option_info *o = NULL;
+	int rc = find_long(v->command, text, n, &o, err);
+
+	if (rc)
+		return rc;
+	if (o->type == OPT_FLAG && value)
+		return err_set(err, QD_EUSAGE, "--%s takes no value, got \"%s\"", o->name, value);
+	if (o->type != OPT_FLAG && !value) {
+		rc = take_value(a, o, "--", o->name, &value, err);
+		if (rc)
+			return rc;
+	}
+	return set_value(o, value, v, err);
+}
+
+/* A cluster: -qv, -oFILE, -qo FILE. */
+static int parse_short(struct args *a, const char *text, struct cli_values *v, struct qd_err *err)
+{
+	while (*text) {
+		const struct option_info *o = NULL;
+		const char *value = NULL, shown[2] = { *text, '\0' };
+		int rc = find_short(v->command, *text++, &o, err);
+
+		if (rc)
+			return rc;
+		if (o->type != OPT_FLAG) {
+			value = text;
+			text += strlen(text);
+			rc = *value ? 0 : take_value(a, o, "-", shown, &value, err);
+			if (rc)
+				return rc;
+		}
+		rc = set_value(o, value, v, err);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int add_operand(const char *text, struct cli_values *v, struct qd_err *err)
+{
+	const struct command_info *c = &commands[v->command];
+
+	if (v->n_operands >= c->max)
+		return err_set(err, QD_EUSAGE, "%s: one argument too many; usage: qdebug%s%s %s", text, *c->name ? " " : "",
+			       c->name, c->operands);
+	v->operands[v->n_operands++] = text;
+	return 0;
+}
+
+static int check_operands(const struct cli_values *v, struct qd_err *err)
+{
+	const struct command_info *c = &commands[v->command];
+
+	if (v->help || v->version || v->print_man || v->n_operands >= c->min)
+		return 0;
+	return err_set(err, QD_EUSAGE, "%s; usage: qdebug%s%s %s, for example: %s",
+		       v->command == CLI_DEBUG ? "which models?" : "which store?", *c->name ? " " : "", c->name,
+		       c->operands, c->example);
+}
+
+static enum cli_command find_command(const char *text)
+{
+	for (int c = CLI_OPEN; text && c < CLI_COMMANDS; c++)
+		if (!strcmp(text, commands[c].name))
+			return (enum cli_command)c;
+	return CLI_DEBUG;
+}
+
+int cli_parse(int argc, char **argv, struct cli_values *v, struct qd_err *err)
+{
+	struct args a = { argv, argc, 1 };
+	bool only_operands = false;
+	int rc = 0;
+
+	set_defaults(v);
+	v->command = find_command(argc > 1 ? argv[1] : NULL);
+	if (v->command != CLI_DEBUG)
+		a.at++;
+	if (v->command >= CLI_QUANTIZE)
+		return err_set(err, QD_EUSAGE, "%s: not available in this version; \"qdebug --help\" lists what is",
+			       argv[1]);
+	while (!rc && a.at < a.n) {
+		const char *text = a.v[a.at++];
+
+		if (only_operands || text[0] != '-' || !text[1])
+			rc = add_operand(text, v, err);
+		else if (!strcmp(text, "--"))
+			only_operands = true;
+		else if (text[1] == '-')
+			rc = parse_long(&a, text + 2, v, err);
+		else
+			rc = parse_short(&a, text + 1, v, err);
+	}
+	return rc ? rc : check_operands(v, err);
+}
+
+/* ---- help ---- */
+
+enum { HELP_WIDTH = 79, HELP_INDENT = 30 };
+
+/* Words of text from column `at` on, wrapped, continued at `indent`. */
+static void print_wrapped(FILE *f, const char *text, int at, int indent)
+{
+	bool first = true;
+
+	while (*text) {
+		size_t n = strcspn(text, " ");
+
+		if (!first && at + 1 + (int)n > HELP_WIDTH) {
+			fprintf(f, "\n%*s", indent, "");
+			at = indent;
+			first = true;
+		}
+		at += fprintf(f, "%s%.*s", first ? "" : " ", (int)n, text);
+		first = false;
+		text += n + (text[n] == ' ');
+	}
+	fputc('\n', f);
+}
+
+static void print_option(FILE *f, const struct option_info *o)
+{
+	char text[600];
+	int at = o->letter ? fprintf(f, "  -%c, --%s", o->letter, o->name) : fprintf(f, "      --%s", o->name);
+
+	if (o->arg)
+		at += fprintf(f, " %s", o->arg);
+	if (at + 2 > HELP_INDENT) {
+		fputc('\n', f);
+		at = 0;
+	}
+	fprintf(f, "%*s", HELP_INDENT - at, "");
+	if (*o->shown)
+		snprintf(text, sizeof(text), "%s (default: %s)", o->help, o->shown);
+	else
+		snprintf(text, sizeof(text), "%s", o->help);
+	print_wrapped(f, text, HELP_INDENT, HELP_INDENT);
+}
+
+void cli_print_help(FILE *f, enum cli_command command)
+{
+	const struct command_info *c = &commands[command];
+
+	fprintf(f, "Usage: qdebug%s%s [OPTION]...%s%s\n", *c->name ? " " : "", c->name, *c->operands ? " " : "",
+		c->operands);
+	if (command == CLI_DEBUG)
+		for (int i = CLI_OPEN; i < CLI_QUANTIZE; i++)
+			fprintf(f, "       qdebug %s [OPTION]...%s%s\n", commands[i].name,
+				*commands[i].operands ? " " : "", commands[i].operands);
+	fputc('\n', f);
+	print_wrapped(f, c->help, 0, 0);
+	fputs("\nOptions:\n", f);
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (options[i].help && (options[i].commands & 1u << command))
+			print_option(f, &options[i]);
+	fprintf(f, "\nExample: %s\n", c->example);
+	if (command == CLI_DEBUG) {
+		fputs("\n", f);
+		print_wrapped(f, "Words: xmodel = accumulated error, each model on its own values (entire, graphwise); "
+			      "local = what one quantizer does to the float model's values; qdq = the same on the "
+			      "quantized model's own values. SQNR is 10 log10 of signal energy over error energy.", 0, 0);
+	}
+	fputs("\nExit status: 0 done, 1 a threshold was missed, 2 wrong usage or unusable input,\n"
+	      "3 engine or disk failure, 130 interrupted (128 + N: by signal N).\n", f);
+}
+
+/* roff: a leading dot or quote and every backslash and minus are special. */
+static void print_roff(FILE *f, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '\\')
+			fputs("\\e", f);
+		else if (*text == '-')
+			fputs("\\-", f);
+		else
+			fputc(*text, f);
+	}
+}
+
+static void print_man_option(FILE *f, const struct option_info *o)
+{
+	fputs(".TP\n", f);
+	if (o->letter)
+		fprintf(f, "\\fB\\-%c\\fR, ", o->letter);
+	fputs("\\fB\\-\\-", f);
+	print_roff(f, o->name);
+	fputs("\\fR", f);
+	if (o->arg)
+		fprintf(f, " %s%s\\fR", o->type == OPT_CHOICE ? "\\fB" : "\\fI", o->arg);
+	fputc('\n', f);
+	print_roff(f, o->help);
+	if (*o->shown) {
+		fputs(" (default: ", f);
+		print_roff(f, o->shown);
+		fputc(')', f);
+	}
+	fputs(".\n", f);
+}
+
+void cli_print_man(FILE *f)
+{
+	for (int c = CLI_DEBUG; c < CLI_QUANTIZE; c++) {
+		if (c == CLI_DEBUG)
+			fputs(".SS Comparing two models\n", f);
+		else
+			fprintf(f, ".SS qdebug %s\n", commands[c].name);
+		for (size_t i = 0; i < N_OPTIONS; i++) {
+			const struct option_info *o = &options[i];
+
+			/* an option stands where it first applies */
+			if (o->help && (o->commands & ((1u << (c + 1)) - 1)) == 1u << c)
+				print_man_option(f, o);
+		}
+	}
+}
