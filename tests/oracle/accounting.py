@@ -48,7 +48,8 @@ def complete(report, fpath):
     for name in set(lost) - set(names):
         yield f"{name}: unmatched, but no float tensor of the float model"
     for r in report["unmatched"]:
-        if r["reason"] != "no_counterpart" and not r["node"]:
+        # an initializer that nothing reads has no node to blame
+        if r["reason"] not in ("no_counterpart", "dead") and not r["node"]:
             yield f"{r['tensor']}: reason {r['reason']} names no node"
         if not r["detail"]:
             yield f"{r['tensor']}: reason {r['reason']} has no text"

@@ -28,6 +28,8 @@ INPUTS = {"cls": "cls", "rec": "rec", "det": "det320"}
 FLOAT_TYPES = ("tensor(float)", "tensor(float16)", "tensor(double)", "tensor(bfloat16)")
 Q_OPS, DQ_OPS = ("QuantizeLinear",), ("DequantizeLinear",)
 
+SHOWN = int(os.environ.get("SHOWN", 12))
+
 ort.set_default_logger_severity(4)
 
 
@@ -43,10 +45,10 @@ class Tap:
         self.n += 1
         self.bad += bool(why)
         print(f"{'not ok' if why else 'ok'} {self.n} - {name}", flush=True)
-        for line in why[:12]:
+        for line in why[:SHOWN]:
             print(f"#   {line}")
-        if len(why) > 12:
-            print(f"#   ... and {len(why) - 12} more")
+        if len(why) > SHOWN:
+            print(f"#   ... and {len(why) - SHOWN} more")
 
     def test(self, name, function, *args):
         """Runs function(*args) -> complaints; an exception is a complaint too."""

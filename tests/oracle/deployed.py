@@ -10,7 +10,7 @@ MOST_FALLBACKS = 0.02
 def local(report, fpath, qpath, feeds):
     fg, qg = load_graph(fpath), load_graph(qpath)
     rows = [Activation(r, fg, qg) for r in report["activations"]]
-    tensors = Tensors(fpath, list(dict.fromkeys(r.row["tensor"] for r in rows)))
+    tensors = Tensors(fpath, list(dict.fromkeys(r.row["tensor"] for r in rows)), "all")
     for feed in feeds:
         values = tensors.read(feed)
         for r in rows:

@@ -77,16 +77,46 @@ def reference_is_right(qpath, name):
 
 
 EXACT = 250.0       # at and above, the reference's value is its floor: an exact copy
+# Above this, biases differ by the rounding of one float32 product, which the model makes and the
+# reference (int32 times float32 is double there) does not.
+BIAS_ROUNDING = 110.0
 
 
-def compare(errors, rows, key):
+def activations(report, fpath, qpath, feeds):
+    """Complaints about the xmodel SQNR. To the reference, Q/DQ on constants makes activations; to
+    us those are weights."""
+    errors = activation_errors(fpath, qpath, feeds)
+    rows = {r["tensor"] for r in report["activations"]}
+    yield from compare({k: v for k, v in errors.items() if k in rows}, report["activations"],
+                       "xmodel_sqnr_db")
+    yield from compare({k: v for k, v in errors.items() if k not in rows}, report["weights"],
+                       "sqnr_db", load_graph(fpath))
+
+
+def weights(report, fpath, qpath):
+    yield from compare(weight_errors(fpath, qpath), report["weights"], "sqnr_db",
+                       load_graph(fpath), BIAS_ROUNDING)
+
+
+def same_constant(g, name, known):
+    """The name under which a constant has a row: behind Identity it goes by the name its operator
+    reads."""
+    while g and name not in known:
+        readers = [n for n, _ in g.readers.get(name, ()) if n.op_type == "Identity"]
+        if not readers:
+            break
+        name = readers[0].output[0]
+    return name
+
+
+def compare(errors, rows, key, g=None, enough=EXACT):
     """Complaints; rows by tensor (and quantized tensor where the reference names one)."""
     by_name = {}
     for row in rows:
         by_name.setdefault(row["tensor"], []).append(row)
     for name, want in errors.items():
         want, post = want if isinstance(want, tuple) else (want, None)
-        found = by_name.get(name, [])
+        found = by_name.get(same_constant(g, name, by_name), [])
         if len(found) > 1 and post:
             found = [r for r in found if r["quant_tensor"] == post] or found
         if not found:
@@ -103,7 +133,7 @@ def compare(errors, rows, key):
         elif row[key] is None:
             if not (row["zero_signal"] and want < -100):
                 yield f"{name}: null, the reference has {want:.3f} dB"
-        elif abs(row[key] - want) > 0.01:
+        elif abs(row[key] - want) > 0.01 and min(row[key], want) < enough:
             yield f"{name}: {row[key]:.4f} dB, the reference has {want:.4f} dB"
 
 

@@ -97,6 +97,8 @@ def stripped(report):
     for table in ("activations", "weights"):
         for row in report[table]:
             row.pop("quant_tensor")
+            if table == "activations" and row["node"] is None:
+                row.pop("matched_by")       # graph inputs: by name where there is one
     rows = report["unmatched"]
     quant = sorted((r["reason"] for r in rows if r["side"] == "quant"))
     report["unmatched"] = [{**r, "detail": None} for r in rows if r["side"] == "float"]

@@ -38,11 +38,10 @@ def pair(tap, argument):
                                "--keep-activations", "none")
         name = f"{m} {f} {q}"
         if not q.endswith("_pc"):
-            tap.test(f"{name}: activations as the reference says", lambda: reference.compare(
-                reference.activation_errors(fpath, qpath, feeds), report["activations"],
-                "xmodel_sqnr_db"))
-            tap.test(f"{name}: weights as the reference says", lambda: reference.compare(
-                reference.weight_errors(fpath, qpath), report["weights"], "sqnr_db"))
+            tap.test(f"{name}: activations as the reference says", reference.activations, report,
+                     fpath, qpath, feeds)
+            tap.test(f"{name}: weights as the reference says", reference.weights, report, fpath,
+                     qpath)
         tap.test(f"{name}: activations as NumPy says", truth.activations, report, fpath, qpath,
                  feeds)
         tap.test(f"{name}: weights as NumPy says", truth.weights, report, fpath, qpath, feeds[0],
