@@ -65,6 +65,7 @@ LIB_SRC  := $(filter-out src/cli/main.c,$(wildcard src/*/*.c ui/*/*.c store/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(O)/gen/onnx.pb-c.o
 TEST_SRC := $(wildcard tests/unit/test_*.c tests/fault/test_*.c)
 TESTS    := $(TEST_SRC:%.c=$(O)/%)
+BENCHES  := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/*.c))
 TLIB_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c))
 SQL_INC  := $(patsubst %.sql,$(B)/gen/%.inc,$(wildcard store/*.sql))
 MAIN     := $(wildcard src/cli/main.c)
@@ -98,7 +99,7 @@ $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(QFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(LIB_OBJ) $(TLIB_OBJ) $(TESTS:%=%.o) $(MAIN:%.c=$(O)/%.o): | $(B)/gen/onnx/onnx.pb-c.h
+$(LIB_OBJ) $(TLIB_OBJ) $(TESTS:%=%.o) $(BENCHES:%=%.o) $(MAIN:%.c=$(O)/%.o): | $(B)/gen/onnx/onnx.pb-c.h
 # system headers are in no .d file: another engine's header must rebuild its users
 $(filter $(O)/src/engine/%,$(LIB_OBJ)): $(wildcard $(DEPS)/onnxruntime/include/onnxruntime_c_api.h)
 
@@ -117,7 +118,7 @@ $(B)/gen/%.inc: %.sql
 	$(call say,GEN,$@)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $< > $@
 $(filter $(O)/store/%,$(LIB_OBJ)): $(SQL_INC)
 
-$(TESTS): %: %.o $(TLIB_OBJ) $(O)/libqdebug.a
+$(TESTS) $(BENCHES): %: %.o $(TLIB_OBJ) $(O)/libqdebug.a
 	$(call say,LD,$@)$(CC) $(QFLAGS) $(CFLAGS) -o $@ $^ $(QLIBS) -lcmocka
 	$(find_engine)
 
@@ -152,7 +153,7 @@ tests: $(TESTS)
 unit: $(TESTS)
 	@tests/run.sh $(TESTS)
 
-bench: all models
+bench: all models $(BENCHES)
 	@tests/bench/run.sh
 
 # The engine library goes beside the program, except when it is the system's own.

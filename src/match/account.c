@@ -57,16 +57,23 @@ static bool say_folded(struct build *b, int fv)
 		   arena_printf(&b->m->arena, "basic graph optimization folds it into %s", b->f->values[to].name));
 }
 
-/* A removed clamp that reads the value, or -1. */
+/* A removed clamp that reads the value, or -1. Folding makes equal bounds one constant that many clamps share, so the
+ * readers in the float file come first. */
 static int clamp_reader(const struct build *b, int fv)
 {
-	int mv = build_walked(b, fv), i;
-	const struct graph_value *v;
+	const struct graph_value *v = &b->f->values[fv];
+	int i, mv;
 
-	if (mv < 0)
-		return -1;
-	v = &b->s->g->values[mv];
 	for (i = 0; i < v->n_uses; i++) {
+		int out = graph_out(b->f, v->uses[i].node, 0);
+
+		mv = out < 0 ? -1 : build_walked(b, out);
+		if (mv >= 0 && b->m->walk.clamp[mv] >= 0 && b->m->walk.clamp[mv] == b->s->g->values[mv].producer)
+			return b->m->walk.clamp[mv];
+	}
+	mv = build_walked(b, fv);
+	v = mv < 0 ? NULL : &b->s->g->values[mv];
+	for (i = 0; v && i < v->n_uses; i++) {
 		if (b->m->walk.node[v->uses[i].node] == WALK_CLAMP)
 			return v->uses[i].node;
 	}

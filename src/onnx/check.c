@@ -10,12 +10,17 @@
 
 enum { MAX_DEPTH = 32 };
 
-struct scope { struct map names; const struct scope *outer; };
+/* `names` are defined so far, `all` also by later nodes. */
+struct scope { struct map names, all; const struct scope *outer; };
 
+/* Quantizers sort nodes by their own inputs and may put an If before what only its body reads; the engine sorts again
+ * and runs that. So a body may read whatever its outer graphs define anywhere. */
 static bool defined(const struct scope *s, const char *name)
 {
-	for (; s; s = s->outer) {
-		if (map_get(&s->names, name) != MAP_NONE)
+	const struct map *m = &s->names;
+
+	for (; s; s = s->outer, m = s ? &s->all : NULL) {
+		if (map_get(m, name) != MAP_NONE)
 			return true;
 	}
 	return false;
@@ -66,7 +71,7 @@ static int define(struct scope *s, const char *path, const char *name, struct qd
 		return 0;
 	if (map_get(&s->names, name) != MAP_NONE)
 		return err_set(err, QD_EINPUT, "%s: value %s is defined twice", path, shown(name, a, sizeof(a)));
-	return map_put(&s->names, name, 1) ? 0 : err_oom(err, path);
+	return map_put(&s->names, name, 1) && map_put(&s->all, name, 1) ? 0 : err_oom(err, path);
 }
 
 static int check_graph(const char *path, const Onnx__GraphProto *g, const struct scope *outer, int depth,
@@ -110,9 +115,9 @@ static int check_node(const char *path, const Onnx__NodeProto *n, size_t idx, st
 static int check_graph(const char *path, const Onnx__GraphProto *g, const struct scope *outer, int depth,
 		       struct qd_err *err)
 {
-	struct scope s = { MAP_INIT, outer };
+	struct scope s = { MAP_INIT, MAP_INIT, outer };
 	char a[120];
-	size_t i;
+	size_t i, k;
 	int rc = 0;
 
 	if (depth > MAX_DEPTH)
@@ -129,6 +134,10 @@ static int check_graph(const char *path, const Onnx__GraphProto *g, const struct
 		if (g->sparse_initializer[i]->values)
 			rc = define(&s, path, g->sparse_initializer[i]->values->name, err);
 	}
+	for (i = 0; !rc && i < g->n_node; i++) {
+		for (k = 0; !rc && k < g->node[i]->n_output; k++)
+			rc = map_put(&s.all, g->node[i]->output[k], 1) ? 0 : err_oom(err, path);
+	}
 	for (i = 0; !rc && i < g->n_node; i++)
 		rc = check_node(path, g->node[i], i, &s, depth, err);
 	for (i = 0; !rc && i < g->n_output; i++) {
@@ -137,6 +146,7 @@ static int check_graph(const char *path, const Onnx__GraphProto *g, const struct
 				     shown(g->output[i]->name, a, sizeof(a)));
 	}
 	map_release(&s.names);
+	map_release(&s.all);
 	return rc;
 }
 

@@ -45,7 +45,7 @@ gives() {
 	ok "$name"
 }
 
-"$python" fixtures/gen/small.py "$small" || exit 1
+"$python" fixtures/gen/cli.py "$small" || exit 1
 F=$small/float.onnx Q=$small/quant.onnx D=$small/data
 s=0
 new() {	# a store that is not there yet

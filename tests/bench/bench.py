@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Time and memory of the comparison pass against plain inference and the reference debugger.
+
+usage: bench.py [--quick]      prints a markdown table
+
+Every number is a child process of its own: wall time from start to end, the time of the pass
+itself as the child reports it, peak memory as the kernel counts it. Runs that are compared
+alternate; medians are shown. Plain inference uses the same engine, options, threads and
+samples (tests/bench/plain.c).
+"""
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build"
+QDEBUG = os.path.abspath(os.environ.get("QDEBUG", BUILD / "qdebug"))
+PLAIN = BUILD / "obj" / "tests" / "bench" / "plain"
+THREADS = os.environ.get("THREADS", str(os.cpu_count()))
+INPUTS = {"det": "det640", "rec": "rec", "cls": "cls"}
+MB = 1 << 20
+
+# model, samples, rounds, does the reference debugger fit?
+PASSES = [("det", 6, 3, True), ("det", 16, 1, False), ("rec", 16, 3, True), ("rec", 64, 1, False),
+          ("cls", 128, 5, True), ("cls", 800, 3, False)]
+MEMORY = ("cls", 8, 800)
+
+
+class Run:
+    def __init__(self, wall, inner, rss):
+        self.wall, self.inner, self.rss = wall, inner, rss
+
+
+def child(args):
+    """Runs a process: (wall seconds, peak bytes, standard output), None when it fails."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        begin = time.monotonic()
+        process = subprocess.Popen([str(a) for a in args], stdin=subprocess.DEVNULL, stdout=out,
+                                   stderr=errors)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.monotonic() - begin
+        process.returncode = status
+        out.seek(0)
+        errors.seek(0)
+        text, why = out.read().decode(), errors.read().decode()
+    if status:
+        print(f"bench: {pathlib.Path(str(args[0])).name} failed: {why.strip()[-400:]}",
+              file=sys.stderr)
+        return None
+    return wall, usage.ru_maxrss * 1024, text
+
+
+def files(model, n):
+    folder = BUILD / "models" / model
+    return folder / "pre.onnx", folder / "pre.s8s8.onnx", BUILD / "data" / INPUTS[model], n
+
+
+def plain(model, n, level):
+    f, q, data, n = files(model, n)
+    done = child([PLAIN, f, q, data, n, THREADS, level])
+    if done is None:
+        sys.exit(1)
+    words = done[2].split()
+    return Run(done[0], float(words[3]), done[1])
+
+
+def compare(model, n, observer, *options):
+    f, q, data, n = files(model, n)
+    with tempfile.TemporaryDirectory() as tmp:
+        done = child([QDEBUG, f, q, "--data", data, "--samples", n, "--observe", observer,
+                      "--threads", THREADS, "--report", "json", "--store", f"{tmp}/bench.qdb",
+                      *(options or ("--keep-activations", "none"))])
+    if done is None:
+        sys.exit(1)
+    return Run(done[0], json.loads(done[2])["run"]["seconds"], done[1])
+
+
+def debugger(model, n):
+    f, q, data, n = files(model, n)
+    done = child([sys.executable, ROOT / "tests" / "bench" / "debugger.py", f, q, data, n])
+    return done and Run(done[0], float(done[2].split()[1]), done[1])
+
+
+def medians(runs):
+    return Run(*(statistics.median(getattr(r, k) for r in runs) for k in ("wall", "inner", "rss")))
+
+
+def alternate(rounds, *jobs):
+    """Each job once a round; medians in the order of the jobs."""
+    done = [[] for _ in jobs]
+    for _ in range(rounds):
+        for runs, job in zip(done, jobs):
+            runs.append(job())
+    return [medians(runs) for runs in done]
+
+
+def row(what, ours, theirs, seconds, memory, budget, met):
+    mark = {True: "met", False: "NOT met", None: ""}[met]
+    print(f"| {what} | {ours.inner:.2f} s, {ours.wall:.2f} s | {theirs.inner:.2f} s, "
+          f"{theirs.wall:.2f} s | {seconds} | {ours.rss / MB:.0f} MB | {theirs.rss / MB:.0f} MB "
+          f"| {memory} | {budget} | {mark} |", flush=True)
+
+
+NAMES = {"det": "detector 640×640", "rec": "recogniser", "cls": "classifier"}
+
+
+def against_plain(what, ours, theirs, observer):
+    time_ok = ours.wall <= 1.3 * theirs.wall
+    limit = 1.5 * theirs.rss + 32 * MB
+    row(f"{what}, {observer}, against plain", ours, theirs,
+        f"{ours.inner / theirs.inner:.2f}×, {ours.wall / theirs.wall:.2f}×",
+        f"{ours.rss / theirs.rss:.2f}×", f"≤ 1.3×, ≤ {limit / MB:.0f} MB",
+        time_ok and ours.rss <= limit)
+
+
+def against_debugger(what, ours, theirs, binding):
+    if theirs is None:
+        print(f"| {what}, reference debugger | | not run: does not fit in 16 GB | | | | | | |")
+        return
+    faster, smaller = theirs.wall / ours.wall, theirs.rss / ours.rss
+    row(f"{what}, deployed, against the reference debugger", ours, theirs,
+        f"{theirs.inner / ours.inner:.1f}× faster, {faster:.1f}×", f"{smaller:.0f}× less",
+        "≥ 15× faster, ≥ 50× less" if binding else "", (faster >= 15 and smaller >= 50)
+        if binding else None)
+
+
+def passes(model, n, rounds, fits):
+    what = f"{NAMES[model]}, {n} samples"
+    all_, dis, dep, ref = alternate(
+        rounds, lambda: plain(model, n, "all"), lambda: plain(model, n, "disable"),
+        lambda: compare(model, n, "deployed"), lambda: compare(model, n, "reference"))
+    against_plain(what, dep, all_, "deployed")
+    against_plain(what, ref, dis, "reference")
+    if fits:
+        against_debugger(what, dep, debugger(model, n), model == "det")
+
+
+def memory(model, few, many):
+    a, b = alternate(3, lambda: compare(model, few, "deployed"),
+                     lambda: compare(model, many, "deployed"))
+    change = b.rss / a.rss - 1
+    print(f"| {NAMES[model]}, memory at {few} and at {many} samples | {a.inner:.2f} s, "
+          f"{a.wall:.2f} s | {b.inner:.2f} s, {b.wall:.2f} s | | {a.rss / MB:.0f} MB "
+          f"| {b.rss / MB:.0f} MB | {change:+.1%} | < 5 % | "
+          f"{'met' if abs(change) < .05 else 'NOT met'} |", flush=True)
+
+
+def kept(model, n):
+    a, b = alternate(3, lambda: compare(model, n, "deployed"),
+                     lambda: compare(model, n, "deployed", "--keep-activations", "worst"))
+    row(f"{NAMES[model]}, {n} samples, worst activations kept, against none kept", b, a,
+        f"{b.inner / a.inner:.2f}×, {b.wall / a.wall:.2f}×", f"{b.rss / a.rss:.2f}×", "", None)
+
+
+def main():
+    quick = "--quick" in sys.argv
+    print(f"{THREADS} samples in flight, one engine thread each (program and plain); the "
+          "reference debugger uses all cores.\nTimes: the pass itself, the whole process. "
+          "`deployed` against plain inference at full optimization, `reference` against "
+          "plain without.\n")
+    print("| what | time | the other's time | ratio | peak | the other's peak | ratio | budget | |")
+    print("|---|---|---|---|---|---|---|---|---|", flush=True)
+    for model, n, rounds, fits in PASSES:
+        if not quick or rounds > 1:
+            passes(model, n, 1 if quick else rounds, fits)
+    memory(*MEMORY)
+    kept("cls", 128)
+
+
+if __name__ == "__main__":
+    main()
