@@ -61,8 +61,10 @@ static void add_model(struct str *out, const char *label, const struct store_mod
 	str_addf(out, "%-8s", label);
 	add_elided(out, path.p ? path.p : "", width - 8);
 	str_addf(out, "\n        opset %lld, %lld nodes", (long long)m->opset, (long long)m->n_nodes);
-	if (!strcmp(m->role, "quant"))
-		str_addf(out, ", format %s", m->format);
+	if (!strcmp(m->role, "quant")) {
+		str_add(out, ", format ");
+		str_add_escaped(out, m->format);
+	}
 	str_addc(out, '\n');
 	str_release(&path);
 }
@@ -76,12 +78,18 @@ static void add_run(struct report *r, struct str *out)
 {
 	const struct store_run *run = &r->run;
 
-	str_addf(out, "run %lld, %s observer, ONNX Runtime ", (long long)run->id, run->observer);
+	str_addf(out, "run %lld, ", (long long)run->id);
+	str_add_escaped(out, run->observer);
+	str_add(out, " observer, ONNX Runtime ");
 	str_add_escaped(out, run->engine);
 	str_addf(out, ", %.3g s, peak memory %.3g MiB\n", run->seconds, (double)run->peak_rss / 1048576);
 	if (strcmp(run->status, "done")) {
-		str_addf(out, "NOT FINISHED (%s): the numbers cover %lld of %lld samples\n", run->status,
-			 (long long)run->samples_done, (long long)run->samples);
+		bool dead = !strcmp(run->status, "running") && !store_owner_alive(run);
+
+		str_add(out, "NOT FINISHED (");
+		str_add_escaped(out, dead ? "killed" : run->status);
+		str_addf(out, "): the numbers cover %lld of %lld samples\n", (long long)run->samples_done,
+			 (long long)run->samples);
 		if (run->message && !strcmp(run->status, "failed")) {
 			str_add(out, "  ");
 			str_add_escaped(out, run->message);
