@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "cli/show.h"
 #include "cli/signals.h"
+#include "vm/action.h"
 
 static void print_error(const struct qd_err *err)
 {
@@ -60,9 +61,14 @@ static int run_command(const struct cli_values *v, struct cancel *cancel, struct
 		cli_print_man(stdout);
 		return flush_stdout(err);
 	}
+	if (v->print_keys) {
+		int rc = vm_action_print_man(stdout);
+
+		return rc ? err_set(err, rc, "standard output") : flush_stdout(err);
+	}
 	switch (v->command) {
 	case CLI_OPEN:
-		return cli_open(v, err);
+		return cli_open(v, cancel, err);
 	case CLI_EXPORT:
 		return cli_export(v, cancel, err);
 	case CLI_DOCTOR:

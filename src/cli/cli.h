@@ -23,7 +23,7 @@ QD_NODISCARD int cli_decide_show(const struct cli_values *v, bool tty, const cha
 				 struct qd_err *err);
 
 int cli_debug(const struct cli_values *v, struct cancel *cancel, struct qd_err *err);
-int cli_open(const struct cli_values *v, struct qd_err *err);
+int cli_open(const struct cli_values *v, struct cancel *cancel, struct qd_err *err);
 int cli_export(const struct cli_values *v, struct cancel *cancel, struct qd_err *err);
 int cli_doctor(const struct cli_values *v, struct qd_err *err);
 

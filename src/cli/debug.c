@@ -110,6 +110,8 @@ int cli_debug(const struct cli_values *v, struct cancel *cancel, struct qd_err *
 
 	if (!rc)
 		rc = cli_decide_show(v, isatty(STDIN_FILENO) && isatty(STDOUT_FILENO), getenv("TERM"), &how, err);
+	if (!rc)
+		rc = interactive_check(how, v, err);
 	if (!rc && v->map)
 		rc = mapfile_read(v->map, &map, err);
 	if (!rc) {

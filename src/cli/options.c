@@ -96,6 +96,7 @@ static const struct option_info options[] = {
 	FLAG("version", 0, C_ALL, version, "print the version and exit"),
 	FLAG("help", 'h', C_ALL, help, "print this help and exit"),
 	{ "print-man-options", 0, OPT_FLAG, C_DEBUG, NULL, AT(print_man), 0, 0, 0, 0, "", NULL },
+	{ "print-man-keys", 0, OPT_FLAG, C_DEBUG, NULL, AT(print_keys), 0, 0, 0, 0, "", NULL },
 };
 enum { N_OPTIONS = sizeof(options) / sizeof(options[0]) };
 
@@ -433,7 +434,7 @@ static int check_operands(const struct cli_values *v, struct qd_err *err)
 {
 	const struct command_info *c = &commands[v->command];
 
-	if (v->help || v->version || v->print_man || v->n_operands >= c->min)
+	if (v->help || v->version || v->print_man || v->print_keys || v->n_operands >= c->min)
 		return 0;
 	return err_set(err, QD_EUSAGE, "%s; usage: qdebug%s%s %s, for example: %s",
 		       v->command == CLI_DEBUG ? "which models?" : "which store?", *c->name ? " " : "", c->name,
@@ -579,19 +580,26 @@ static void print_man_option(FILE *f, const struct option_info *o)
 	fputs(".\n", f);
 }
 
+/* An option stands in the section where it first applies. */
+static bool stands_in(const struct option_info *o, int command)
+{
+	return o->help && (o->commands & ((1u << (command + 1)) - 1)) == 1u << command;
+}
+
 void cli_print_man(FILE *f)
 {
 	for (int c = CLI_DEBUG; c < CLI_QUANTIZE; c++) {
-		if (c == CLI_DEBUG)
-			fputs(".SS Comparing two models\n", f);
-		else
-			fprintf(f, ".SS qdebug %s\n", commands[c].name);
-		for (size_t i = 0; i < N_OPTIONS; i++) {
-			const struct option_info *o = &options[i];
+		bool titled = false;
 
-			/* an option stands where it first applies */
-			if (o->help && (o->commands & ((1u << (c + 1)) - 1)) == 1u << c)
-				print_man_option(f, o);
+		for (size_t i = 0; i < N_OPTIONS; i++) {
+			if (!stands_in(&options[i], c))
+				continue;
+			if (!titled && c == CLI_DEBUG)
+				fputs(".SS Comparing two models\n", f);
+			else if (!titled)
+				fprintf(f, ".SS Also with qdebug %s\n", commands[c].name);
+			titled = true;
+			print_man_option(f, &options[i]);
 		}
 	}
 }

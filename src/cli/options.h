@@ -43,12 +43,12 @@ struct cli_values {
 	double fail_under;              /* dB; NAN: not given */
 	int report, table, observe, keep, provider, color, what;        /* the enums above */
 	bool allow_nonfinite, skip_bad, verify_data, trust_store, plain;
-	bool quiet, verbose, version, help, print_man;
+	bool quiet, verbose, version, help, print_man, print_keys;
 };
 
 /* Parse argv[1..argc-1]; argv[1] may name a sub-command. Fills all defaults. QD_EUSAGE names the option, the value
- * seen and the values wanted, or the nearest option. `help`, `version` and `print_man` win over everything that is
- * missing. */
+ * seen and the values wanted, or the nearest option. `help`, `version` and the hidden `print_man` and
+ * `print_keys` win over everything that is missing. */
 QD_NODISCARD int cli_parse(int argc, char **argv, struct cli_values *v, struct qd_err *err);
 
 /* Names and help of a sub-command: "qdebug [OPTION]... FLOAT.onnx ...". */

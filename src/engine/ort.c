@@ -130,8 +130,9 @@ static OrtStatus *set_options(struct engine_session *s, OrtSessionOptions *so, c
 	const OrtApi *api = s->e->api;
 	OrtStatus *st;
 
+	/* memory patterns reserve one block for all of a run's tensors at once: a quarter more memory, no faster */
 	if ((st = api->SetSessionGraphOptimizationLevel(so, levels[o->level])) ||
-	    (st = api->SetIntraOpNumThreads(so, o->threads)) ||
+	    (st = api->SetIntraOpNumThreads(so, o->threads)) || (st = api->DisableMemPattern(so)) ||
 	    (st = api->AddSessionConfigEntry(so, "session.intra_op.allow_spinning", "0")))
 		return st;
 	if (o->quiet && (st = api->SetSessionLogSeverityLevel(so, ORT_LOGGING_LEVEL_FATAL)))

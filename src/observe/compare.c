@@ -73,33 +73,32 @@ static void make_items(const struct models *m, struct compare *c)
 	}
 }
 
-int compare_open(const struct models *m, int n_slots, struct compare *out, struct qd_err *err)
+int compare_open(const struct models *m, struct compare *out, struct qd_err *err)
 {
-	int s;
-
 	memset(out, 0, sizeof(*out));
 	out->items = mem_array(m->match.n_pairs, sizeof(*out->items));
-	out->slots = mem_array((size_t)n_slots, sizeof(*out->slots));
-	if (!out->items || !out->slots)
-		goto oom;
+	if (!out->items)
+		return err_oom(err, "preparing the comparison");
 	make_items(m, out);
-	for (s = 0; s < n_slots; s++, out->n_slots++) {
-		struct compare_slot *slot = &out->slots[s];
-
-		slot->r = mem_array((size_t)out->n_items, sizeof(*slot->r));
-		slot->hist = mem_array((size_t)out->n_items, sizeof(*slot->hist));
-		slot->chan = mem_array((size_t)out->n_chan, sizeof(*slot->chan));
-		if (!slot->r || !slot->hist || !slot->chan) {
-			out->n_slots++;
-			goto oom;
-		}
-	}
-	for (s = 0; s < n_slots; s++)
-		compare_reset(out, s);
 	return 0;
-oom:
-	compare_close(out);
-	return err_oom(err, "preparing the comparison");
+}
+
+int compare_add_slots(struct compare *c, int n, struct qd_err *err)
+{
+	int i;
+
+	c->slots = mem_array((size_t)n, sizeof(*c->slots));
+	for (i = 0; c->slots && i < n; i++) {
+		struct compare_slot *slot = &c->slots[i];
+
+		c->n_slots++;
+		slot->r = mem_array((size_t)c->n_items, sizeof(*slot->r));
+		slot->hist = mem_array((size_t)c->n_items, sizeof(*slot->hist));
+		slot->chan = mem_array((size_t)c->n_chan, sizeof(*slot->chan));
+		if (!slot->r || !slot->hist || !slot->chan)
+			return err_oom(err, "preparing the comparison");
+	}
+	return c->slots ? 0 : err_oom(err, "preparing the comparison");
 }
 
 void compare_close(struct compare *c)

@@ -44,7 +44,8 @@ struct compare {
 
 /* Items for all activation and output pairs of the match, in their order; specs still lack `kind` and `code`.
  * Channel counts come from shapes in the float graph; unknown ones get none. */
-QD_NODISCARD int compare_open(const struct models *m, int n_slots, struct compare *out, struct qd_err *err);
+QD_NODISCARD int compare_open(const struct models *m, struct compare *out, struct qd_err *err);
+QD_NODISCARD int compare_add_slots(struct compare *c, int n, struct qd_err *err);
 void compare_close(struct compare *c);
 void compare_reset(struct compare *c, int slot);
 

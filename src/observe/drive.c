@@ -33,39 +33,16 @@ struct worker {
 
 /* --- self-check ---------------------------------------------------------------------- */
 
-static int check_plain(struct observer *o, struct engine_run *run, int64_t i, const struct data_sample *sample,
-		       const struct engine_value *got, struct qd_err *err)
+static int check_plain(const struct observer *o, int64_t i, const struct engine_value *got, struct qd_err *err)
 {
-	struct engine_opts opts = { .level = ENGINE_ALL, .threads = 1 };
-	struct extern_source source = { o->m->q, "" };
-	struct engine_session *s = NULL;
-	size_t n = o->main.n_outputs, k;
-	struct engine_value *want = mem_array(n, sizeof(*want));
-	int *wanted = mem_array(n, sizeof(*wanted));
-	struct tensor *in = NULL;
-	int rc = want && wanted ? 0 : err_oom(err, "checking the outputs");
+	const char *want = o->plain_sha[i / o->self_check];
+	char sha[SHA_HEX];
 
-	if (!rc)
-		rc = observe_open(o->e, o->m->q, &source, 1, opts, &s, err);
-	if (!rc && !(in = mem_array(engine_n_inputs(s), sizeof(*in))))
-		rc = err_oom(err, "checking the outputs");
-	for (k = 0; !rc && k < n; k++)
-		wanted[k] = engine_find_output(
-			s, o->m->qg.values[o->compare.items[o->main.output_item[k]].pair->qvalue].name);
-	if (!rc) {
-		pass_inputs(s, o->m, true, "", sample, NULL, in);
-		rc = engine_run(run, s, in, wanted, n, want, err);
-	}
-	if (!rc && !pass_outputs_equal(want, got, n))
-		rc = err_set(err, QD_EENGINE, "self-check failed on sample %lld: the observed model's outputs are not those of the "
-			     "plain one; use --observe reference and report this model", (long long)i);
-	if (want)
-		pass_release_outputs(o->e, want, n);
-	engine_session_close(s);
-	free(want);
-	free(wanted);
-	free(in);
-	return rc;
+	observer_hash(got, NULL, o->main.n_outputs, sha);
+	if (!*want || !strcmp(want, sha))
+		return 0;
+	return err_set(err, QD_EENGINE, "self-check failed on sample %lld: the observed model's outputs are not those of the "
+		       "plain one; use --observe reference and report this model", (long long)i);
 }
 
 /* --- one sample ------------------------------------------------------------------------- */
@@ -82,7 +59,7 @@ static int run_passes(struct worker *w, int64_t i, const struct data_sample *sam
 	if (!rc && (o->second.both || o->second.f))
 		rc = pass_run(&o->second, w->run, w->slot, sample, NULL, err);
 	if (!rc && q)
-		rc = check_plain(o, w->run, i, sample, q, err);
+		rc = check_plain(o, i, q, err);
 	if (q)
 		pass_release_outputs(o->e, q, o->main.n_outputs);
 	free(q);

@@ -172,11 +172,12 @@ int freeze_tap(const struct freeze *z, const struct models *m, struct compare_it
 
 /* --- the guard -------------------------------------------------------------------------- */
 
-/* The tapped graph is only optimized, never run. */
-static int compare_idle(void *ctx, int64_t slot, int64_t id, const struct tensor *x, const struct tensor *y,
-			const struct tensor *pre)
+/* Taps that only count what they see. */
+static int count_elements(void *ctx, int64_t slot, int64_t id, const struct tensor *x, const struct tensor *y,
+			  const struct tensor *pre)
 {
-	(void)ctx, (void)slot, (void)id, (void)x, (void)y, (void)pre;
+	(void)slot, (void)id, (void)y, (void)pre;
+	*(int64_t *)ctx += x->n;
 	return 0;
 }
 
@@ -200,10 +201,11 @@ static int same_outputs(struct engine *e, struct engine_session *s, const struct
 }
 
 static int undisturbed(struct engine *e, const struct freeze *z, const struct freeze_probe *probe,
-		       const struct tap *taps, size_t n, bool *ok, struct qd_err *err)
+		       const struct tap *taps, size_t n, bool *ok, int64_t *elements, struct qd_err *err)
 {
-	struct engine_instrument idle = { compare_idle, NULL };
-	struct engine_opts opts = { .level = ENGINE_ALL, .instrument = &idle };
+	int64_t seen = 0;
+	struct engine_instrument counting = { count_elements, &seen };
+	struct engine_opts opts = { .level = ENGINE_ALL, .instrument = &counting };
 	struct onnx_model *tapped = NULL, *optimized = NULL;
 	struct extern_source source = { z->model, "" };
 	struct engine_session *session = NULL;
@@ -218,6 +220,8 @@ static int undisturbed(struct engine *e, const struct freeze *z, const struct fr
 		*ok = !strcmp(ops, z->plain_ops);
 		if (*ok)
 			rc = same_outputs(e, session, probe, ok, err);
+		if (*ok)
+			*elements = seen;
 	}
 	free(ops);
 	engine_session_close(session);
@@ -232,6 +236,7 @@ struct sieve {
 	const struct freeze_probe *probe;
 	struct tap *good, *bad;
 	size_t n_good, n_bad;
+	int64_t elements;
 	int sessions;
 };
 
@@ -246,7 +251,7 @@ static int sift(struct sieve *s, const struct tap *taps, size_t n, struct qd_err
 
 	memcpy(s->good + s->n_good, taps, n * sizeof(*taps));
 	if (s->sessions++ < MAX_SESSIONS) {
-		rc = undisturbed(s->e, s->z, s->probe, s->good, s->n_good + n, &ok, err);
+		rc = undisturbed(s->e, s->z, s->probe, s->good, s->n_good + n, &ok, &s->elements, err);
 		if (rc)
 			return rc;
 	}
@@ -264,9 +269,9 @@ static int sift(struct sieve *s, const struct tap *taps, size_t n, struct qd_err
 }
 
 int freeze_guard(struct engine *e, const struct freeze *z, const struct freeze_probe *probe, struct tap *taps,
-		 size_t n, size_t *n_good, struct qd_err *err)
+		 size_t n, size_t *n_good, int64_t *elements, struct qd_err *err)
 {
-	struct sieve s = { e, z, probe, mem_array(n, sizeof(*taps)), mem_array(n, sizeof(*taps)), 0, 0, 0 };
+	struct sieve s = { e, z, probe, mem_array(n, sizeof(*taps)), mem_array(n, sizeof(*taps)), 0, 0, 0, 0 };
 	size_t i;
 	int rc = s.good && s.bad ? 0 : err_oom(err, z->model->path);
 
@@ -277,6 +282,7 @@ int freeze_guard(struct engine *e, const struct freeze *z, const struct freeze_p
 		memcpy(taps, s.good, s.n_good * sizeof(*taps));
 		memcpy(taps + s.n_good, s.bad, s.n_bad * sizeof(*taps));
 		*n_good = s.n_good;
+		*elements = s.elements;
 		for (i = 0; i < s.n_bad; i++)
 			log_add(LOG_INFO, "a tap on %s would change the kernels that run: observed by the reference observer",
 				s.bad[i].y);

@@ -36,8 +36,8 @@ struct freeze_probe {
 };
 
 /* Move the taps that change the engine's choices, or a bit of an output, to the end of the array; *n_good = how many
- * do not. */
+ * do not, *elements = how many elements those see in the probe sample. */
 QD_NODISCARD int freeze_guard(struct engine *e, const struct freeze *z, const struct freeze_probe *probe,
-			      struct tap *taps, size_t n, size_t *n_good, struct qd_err *err);
+			      struct tap *taps, size_t n, size_t *n_good, int64_t *elements, struct qd_err *err);
 
 #endif

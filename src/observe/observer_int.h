@@ -17,6 +17,10 @@ struct observer {
 	struct pass main, second;       /* second: what the deployed model does not have; may be empty */
 	int workers, intra;             /* samples in flight; engine threads of each */
 	int64_t self_check;             /* 0: never */
+	char (*plain_sha)[SHA_HEX];     /* by sample / self_check: what the plain session's outputs hash to; "" unknown */
 };
+
+/* Hash of the graph outputs, type and shape included; v[order[k]] for k < n (order NULL: as they are). */
+void observer_hash(const struct engine_value *v, const int *order, size_t n, char out[SHA_HEX]);
 
 #endif

@@ -1,8 +1,11 @@
-/* tests/screen/sample_store.h - a small store of invented results, always the same, for tests of the interface.
+/* tests/screen/sample_store.h - a small store of invented results, always the same, for tests of
+ * the interface.
  *
  * Values are formulas of the row number, so that tests can derive what they expect:
- * activation i (0-based, n of them): SQNR = 6 + 1.5 i dB for i < n - 2; row n - 2 is exact; row n - 1 has zero signal.
- * Position in the model is (7 i) mod n for n not divisible by 7, so that rank and model order differ.
+ * activation i (0-based, n of them): SQNR = 6 + 1.5 i dB for i < n - 2; row n - 2 is exact; row n
+ * - 1 has zero signal.
+ * Position in the model is (7 i) mod n for n not divisible by 7, so that rank and model order
+ * differ.
  */
 #ifndef TESTS_SCREEN_SAMPLE_STORE_H
 #define TESTS_SCREEN_SAMPLE_STORE_H
@@ -22,7 +25,8 @@ static const char *const sample_odd_names[] = {
 	"backbone/stage2/unit_0/bottleneck/conv_very_long_name_that_fills_the_line/out_3",
 	"\xe5\xb1\xa4/\xe5\x87\xba\xe5\x8a\x9b",                        /* wide characters */
 	"cafe\xcc\x81/out",                                             /* a combining accent */
-	"evil\x1b[2J\nname\t\xff",                                      /* control bytes, bad UTF-8 */
+	/* control bytes, bad UTF-8 */
+	"evil\x1b[2J\nname\t\xff",
 	"\xe2\x80\xaertl",                                              /* a direction override */
 };
 
@@ -74,7 +78,8 @@ static inline void sample_hist(struct store *st, int64_t pair, struct qd_err *er
 
 		memcpy(blob + 16 + 8 * b, &count, 8);
 	}
-	sample_must(store_put_pooled(st, pair, "hist", SAMPLE_SAMPLES, blob, sizeof(blob), err), err);
+	sample_must(store_put_pooled(st, pair, "hist", SAMPLE_SAMPLES, blob, sizeof(blob), err),
+		    err);
 }
 
 static inline void sample_channels(struct store *st, int64_t pair, struct qd_err *err)
@@ -90,7 +95,8 @@ static inline void sample_channels(struct store *st, int64_t pair, struct qd_err
 		memcpy(blob + 8 + 8 * c, &x2, 8);
 		memcpy(blob + 8 + 8 * CHANNELS + 8 * c, &e2, 8);
 	}
-	sample_must(store_put_pooled(st, pair, "channels", SAMPLE_SAMPLES, blob, sizeof(blob), err), err);
+	sample_must(store_put_pooled(st, pair, "channels", SAMPLE_SAMPLES, blob, sizeof(blob),
+				     err), err);
 }
 
 static inline void sample_codes(struct store *st, int64_t pair, struct qd_err *err)
@@ -99,10 +105,12 @@ static inline void sample_codes(struct store *st, int64_t pair, struct qd_err *e
 
 	for (int i = 0; i < STORE_CODES_BYTES; i++)
 		codes[i] = i < 6 || i > 28 ? 0x11 : 0xff;
-	sample_must(store_put_pooled(st, pair, "codes", SAMPLE_SAMPLES, codes, sizeof(codes), err), err);
+	sample_must(store_put_pooled(st, pair, "codes", SAMPLE_SAMPLES, codes, sizeof(codes), err),
+		    err);
 }
 
-static inline void sample_block(struct store *st, int64_t pair, const struct store_sums *s, struct qd_err *err)
+static inline void sample_block(struct store *st, int64_t pair, const struct store_sums *s,
+				struct qd_err *err)
 {
 	struct store_sample_rec recs[SAMPLE_SAMPLES];
 
@@ -116,8 +124,9 @@ static inline void sample_block(struct store *st, int64_t pair, const struct sto
 	sample_must(store_put_block(st, pair, 0, s, recs, err), err);
 }
 
-static inline int64_t sample_run(struct store *st, const struct store_model *f, const struct store_model *q, int64_t data,
-				 int64_t parent, struct qd_err *err)
+static inline int64_t sample_run(struct store *st, const struct store_model *f,
+				 const struct store_model *q, int64_t data, int64_t parent,
+					 struct qd_err *err)
 {
 	struct store_run run = {
 		.float_id = f->id, .quant_id = q->id, .dataset_id = data, .parent_id = parent,
@@ -140,8 +149,10 @@ static inline void sample_activations(struct store *st, int64_t run, int n, stru
 		struct store_total_extra extra = { 40 + i % 200, 3, 4.0, "138cfea731000121" };
 		struct store_pair p = {
 			.kind = "activation", .pos = (int64_t)i * 7 % n, .matched_by = "structure",
-			.observed = "deployed", .op = ops[i % 5], .qtype = "int8", .scale = "0.0417", .zero_point = "0",
-			.axis = STORE_NONE, .block_size = STORE_NONE, .scale0 = 0.0417, .zero0 = 0, .qmin = -128,
+			.observed = "deployed", .op = ops[i % 5], .qtype = "int8",
+				.scale = "0.0417", .zero_point = "0",
+			.axis = STORE_NONE, .block_size = STORE_NONE, .scale0 = 0.0417, .zero0 = 0,
+				.qmin = -128,
 			.qmax = 127, .channel_axis = 1, .shape = "[1, 24, 40, 40]",
 		};
 		char name[64], node[64], quant[80];
@@ -154,7 +165,8 @@ static inline void sample_activations(struct store *st, int64_t run, int n, stru
 		p.node = node;
 		p.quant_tensor = quant;
 		sample_must(store_add_pairs(st, run, &p, 1, err), err);
-		sample_sums(&s, sample_db(i, n), sample_db(i, n) + (i % 3 == 0 ? 20 : 0.2), SAMPLE_SAMPLES);
+		sample_sums(&s, sample_db(i, n), sample_db(i, n) + (i % 3 == 0 ? 20 : 0.2),
+			    SAMPLE_SAMPLES);
 		if (i % 4 == 1) {       /* 2.1 % clipped, most of the local error */
 			s.n_clipped = s.n * 21 / 1000;
 			s.sum_clip2 = s.sum_round2 * 0.9;
@@ -179,9 +191,12 @@ static inline void sample_weights(struct store *st, int64_t run, struct qd_err *
 	for (int i = 0; i < SAMPLE_WEIGHTS; i++) {
 		struct store_total_extra extra = { STORE_NONE, i, 10.0 + i, "0123456789abcdef" };
 		struct store_pair p = {
-			.kind = "weight", .pos = i, .matched_by = "structure", .op = "Conv", .qtype = "int8",
-			.axis = i % 2 ? 0 : STORE_NONE, .block_size = STORE_NONE, .scale = "0.01", .zero_point = "0",
-			.scale0 = 0.01, .zero0 = 0, .qmin = -128, .qmax = 127, .channel_axis = 0, .shape = "[24, 3, 3, 3]",
+			.kind = "weight", .pos = i, .matched_by = "structure", .op = "Conv",
+				.qtype = "int8",
+			.axis = i % 2 ? 0 : STORE_NONE, .block_size = STORE_NONE, .scale = "0.01",
+				.zero_point = "0",
+			.scale0 = 0.01, .zero0 = 0, .qmin = -128, .qmax = 127, .channel_axis = 0,
+				.shape = "[24, 3, 3, 3]",
 		};
 		char name[64], node[64];
 		struct store_sums s;
@@ -202,12 +217,17 @@ static inline void sample_rest(struct store *st, int64_t run, double output_db, 
 {
 	struct store_pair v[] = {
 		{ .kind = "output", .tensor = "logits", .quant_tensor = "logits" },
-		{ .kind = "unmatched", .pos = 1, .tensor = "relu_1", .side = "float", .reason = "clamp_removed",
-		  .node = "Relu_1", .op = "Relu", .detail = "the quantizer's range does the clamping" },
-		{ .kind = "unmatched", .pos = 2, .tensor = "shape_3", .side = "float", .reason = "shape_constant",
+		{ .kind = "unmatched", .pos = 1, .tensor = "relu_1", .side = "float",
+			.reason = "clamp_removed",
+		  .node = "Relu_1", .op = "Relu",
+			  .detail = "the quantizer's range does the clamping" },
+		{ .kind = "unmatched", .pos = 2, .tensor = "shape_3", .side = "float",
+			.reason = "shape_constant",
 		  .node = "Shape_3", .op = "Shape", .detail = "integer shape arithmetic" },
-		{ .kind = "unmatched", .pos = 3, .quant_tensor = "conv9_DequantizeLinear_Output", .side = "quant",
-		  .reason = "no_counterpart", .node = "DequantizeLinear_9", .op = "DequantizeLinear" },
+		{ .kind = "unmatched", .pos = 3, .quant_tensor = "conv9_DequantizeLinear_Output",
+			.side = "quant",
+		  .reason = "no_counterpart", .node = "DequantizeLinear_9",
+			  .op = "DequantizeLinear" },
 	};
 	struct store_total_extra extra = { STORE_NONE, STORE_NONE, NAN, "" };
 	struct store_sums s;
@@ -225,11 +245,14 @@ static inline void sample_rest(struct store *st, int64_t run, double output_db, 
 /* Write the store to `path` (which must not exist): run 1 with `n` activations, run 2 with 8. */
 static inline void sample_store_write(const char *path, int n)
 {
-	struct store_model f = { .role = "float", .path = "/models/det.onnx", .sha256 = "f", .size = 1, .stamps = "",
+	struct store_model f = { .role = "float", .path = "/models/det.onnx", .sha256 = "f",
+				.size = 1, .stamps = "",
 				 .opset = 13, .n_nodes = 100, .format = "none" };
-	struct store_model q = { .role = "quant", .path = "/models/det.int8.onnx", .sha256 = "q", .size = 1,
+	struct store_model q = { .role = "quant", .path = "/models/det.int8.onnx", .sha256 = "q",
+				.size = 1,
 				 .stamps = "", .opset = 13, .n_nodes = 300, .format = "qdq" };
-	struct store_dataset d = { .path = "/data/pages", .options = "{}", .stamp = "s", .n = SAMPLE_SAMPLES };
+	struct store_dataset d = { .path = "/data/pages", .options = "{}", .stamp = "s",
+				  .n = SAMPLE_SAMPLES };
 	struct store_sample samples[SAMPLE_SAMPLES];
 	char names[SAMPLE_SAMPLES][32];
 	struct qd_err err = { 0 };

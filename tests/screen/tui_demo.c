@@ -1,8 +1,10 @@
 /* Builds the sample store and shows it: for looking at screens, and for tests/screen/run.sh.
  *
- *   tui_demo STORE [N]                      N activations (default 32) when STORE does not exist yet
+ *   tui_demo STORE [N]                      N activations (default 32) when STORE does not exist
+ * yet
  *   tui_demo STORE --script FILE WxH [ascii]
- *   DEMO_JOB=1: a pretended job of 40 samples runs (a thread that only counts and wakes the interface)
+ *   DEMO_JOB=1: a pretended job of 40 samples runs (a thread that only counts and wakes the
+ * interface)
  *   DEMO_CRASH=1: dies of SIGSEGV on R
  */
 #include <pthread.h>
@@ -91,7 +93,8 @@ int main(int argc, char **argv)
 	struct vm_backend backend = { NULL, NULL, job_cancel, job_busy, job_progress };
 	struct vm_app_opts opts = { .store_path = argc > 1 ? argv[1] : NULL };
 	struct script_opts script = { .wake_fd = -1, .rows = 24, .cols = 80 };
-	struct tui_opts tui = { .wake_fd = -1, .no_color = getenv("NO_COLOR") && *getenv("NO_COLOR") };
+	struct tui_opts tui = { .wake_fd = -1, .no_color = getenv("NO_COLOR") &&
+			       *getenv("NO_COLOR") };
 	struct qd_err err = { 0 };
 	struct vm_app *app;
 	int rc, sig = 0;
@@ -99,7 +102,8 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return 2;
 	if (!fs_exists(argv[1]))
-		sample_store_write(argv[1], argc > 2 && atol(argv[2]) > 0 ? (int)atol(argv[2]) : SAMPLE_ACTIVATIONS);
+		sample_store_write(argv[1], argc > 2 && atol(argv[2]) > 0 ? (int)atol(argv[2]) :
+				   SAMPLE_ACTIVATIONS);
 	log_add(LOG_INFO, "demo started");
 	if (getenv("DEMO_JOB")) {
 		start_job();

@@ -147,7 +147,8 @@ static void screens_look_as_recorded(void **state)
 /* Every size from 1x1 up, every view: nothing is drawn outside, the cursor is inside. */
 static void any_size_is_drawn(void **state)
 {
-	static const char *const where[] = { "o", "<Enter>", "i", "2", "3O", "4", "5", "6", "?", ":", "&", "/x" };
+	static const char *const where[] = { "o", "<Enter>", "i", "2", "3O", "4", "5", "6", "?",
+					    ":", "&", "/x" };
 
 	(void)state;
 	for (size_t k = 0; k < sizeof(where) / sizeof(where[0]); k++) {
@@ -169,7 +170,8 @@ static void any_size_is_drawn(void **state)
 	}
 }
 
-/* Without colour every style still differs from plain text where it carries a meaning of its own. */
+/* Without colour every style still differs from plain text where it carries a meaning of its own.
+ * */
 static void themes_are_as_recorded(void **state)
 {
 	static const char *const names[] = { "mono", "8", "16", "256" };
@@ -178,7 +180,8 @@ static void themes_are_as_recorded(void **state)
 	(void)state;
 	for (int t = 0; t < THEME_COUNT; t++) {
 		for (int i = 0; i < 2 * STYLE_COUNT; i++) {
-			uint8_t style = (uint8_t)(i % STYLE_COUNT | (i < STYLE_COUNT ? 0 : STYLE_SEL));
+			uint8_t style = (uint8_t)(i % STYLE_COUNT |
+						  (i < STYLE_COUNT ? 0 : STYLE_SEL));
 			struct theme_look l = theme_look((enum theme_id)t, style);
 
 			str_addf(&out, "%s %d%s: fg %d bg %d attr %d\n", names[t], i % STYLE_COUNT,

@@ -20,7 +20,8 @@ static void conditions_are_joined_by_and(void **state)
 	struct qd_err err = { 0 };
 
 	(void)state;
-	assert_int_equal(vm_filter_parse(rank(), " op=Conv & sqnr<20&name~conv && !exact", &f, &err), 0);
+	assert_int_equal(vm_filter_parse(rank(), " op=Conv & sqnr<20&name~conv && !exact", &f,
+					 &err), 0);
 	assert_int_equal(f.n, 4);
 	assert_string_equal(f.cond[0].text, "Conv");
 	assert_int_equal(f.cond[1].op, VM_OP_LT);

@@ -15,9 +15,12 @@
 static void numbers_have_three_significant_digits(void **state)
 {
 	static const struct { double v; const char *text; } cases[] = {
-		{ 0, "0" }, { 0.0417, "0.0417" }, { 6.1, "6.10" }, { 41, "41.0" }, { 128, "128" }, { 12345, "12345" },
-		{ 9.996, "10.0" }, { 99.96, "100" }, { -5.1, "-5.10" }, { 1.234e-5, "1.23e-5" }, { 1.5e8, "1.50e+8" },
-		{ 0.5, "0.500" }, { 0.00123, "0.00123" }, { NAN, "" }, { INFINITY, "" }, { 1e-300, "1.00e-300" },
+		{ 0, "0" }, { 0.0417, "0.0417" }, { 6.1, "6.10" }, { 41, "41.0" }, { 128, "128" },
+			{ 12345, "12345" },
+		{ 9.996, "10.0" }, { 99.96, "100" }, { -5.1, "-5.10" }, { 1.234e-5, "1.23e-5" },
+			{ 1.5e8, "1.50e+8" },
+		{ 0.5, "0.500" }, { 0.00123, "0.00123" }, { NAN, "" }, { INFINITY, "" },
+			{ 1e-300, "1.00e-300" },
 	};
 	char buf[VM_NUM_MAX];
 
@@ -55,8 +58,10 @@ static void long_names_keep_both_ends(void **state)
 	char buf[100];
 
 	(void)state;
-	assert_string_equal(vm_fmt_name("conv_very_long_name/out_3", 15, "…", buf, sizeof(buf)), "conv_…ame/out_3");
-	assert_int_equal(utf8_width(buf), 15);  /* 14 beside the ellipsis: 2/5 in front, the rest behind */
+	assert_string_equal(vm_fmt_name("conv_very_long_name/out_3", 15, "…", buf, sizeof(buf)),
+			    "conv_…ame/out_3");
+	/* 14 beside the ellipsis: 2/5 in front, the rest behind */
+	assert_int_equal(utf8_width(buf), 15);
 }
 
 static void wide_and_combining_characters_stay_whole(void **state)
@@ -82,7 +87,8 @@ static void names_are_escaped(void **state)
 	char buf[100];
 
 	(void)state;
-	assert_string_equal(vm_fmt_name("a\x1b[2J\n\xff", 40, "…", buf, sizeof(buf)), "a\\x1b[2J\\n\\xff");
+	assert_string_equal(vm_fmt_name("a\x1b[2J\n\xff", 40, "…", buf, sizeof(buf)),
+			    "a\\x1b[2J\\n\\xff");
 }
 
 static void sparklines_show_what_is_not_zero(void **state)
@@ -111,8 +117,10 @@ static void hist16_is_checked(void **state)
 static void key_names_read_back(void **state)
 {
 	static const struct { const char *text; int key; size_t used; } cases[] = {
-		{ "j", 'j', 1 }, { "C-f", 6, 3 }, { "<C-f>", 6, 5 }, { "<Enter>x", VM_KEY_ENTER, 7 }, { "<lt>", '<', 4 },
-		{ "<", '<', 1 }, { "Co", 'C', 1 }, { "<Nope>", 0, 6 }, { "<Space>", ' ', 7 }, { "C-fg", 'C', 1 },
+		{ "j", 'j', 1 }, { "C-f", 6, 3 }, { "<C-f>", 6, 5 },
+			{ "<Enter>x", VM_KEY_ENTER, 7 }, { "<lt>", '<', 4 },
+		{ "<", '<', 1 }, { "Co", 'C', 1 }, { "<Nope>", 0, 6 }, { "<Space>", ' ', 7 },
+			{ "C-fg", 'C', 1 },
 	};
 	char name[16];
 

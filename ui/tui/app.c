@@ -20,6 +20,7 @@ struct loop {
 	struct vm_app *app;
 	struct surface surface;
 	struct draw draw;
+	int wake_fd;            /* -1 once the other end is closed */
 	double drawn_at;
 	int hollow;             /* times in a row that poll() promised keys and there were none */
 };
@@ -35,7 +36,8 @@ int tui_write_screen(struct vm_app *app, const struct surface *s, struct qd_err 
 
 	app->want.screen_path = NULL;
 	surface_dump_text(s, &text);
-	rc = text.failed ? err_oom(err, "writing the screen") : fs_atomic_open(&a, path, false, err);
+	rc = text.failed ? err_oom(err, "writing the screen") :
+		fs_atomic_open(&a, path, false, err);
 	if (!rc) {
 		fwrite(text.p ? text.p : "", 1, text.len, a.f);
 		rc = fs_atomic_commit(&a, err);
@@ -56,7 +58,8 @@ static int draw(struct loop *l, struct qd_err *err)
 	term_size(&rows, &cols);
 	if (rows < 1 || cols < 1)
 		return 0;
-	if ((rows != l->surface.rows || cols != l->surface.cols) && !surface_resize(&l->surface, rows, cols))
+	if ((rows != l->surface.rows || cols != l->surface.cols) &&
+	    !surface_resize(&l->surface, rows, cols))
 		return err_oom(err, "resizing the screen");
 	screen_draw(&l->draw, l->app);
 	term_show(&l->surface);
@@ -113,18 +116,22 @@ static void drain(int fd)
 		;
 }
 
-/* Wait for something to happen, at most `seconds` (< 0: for ever). True when keys are the cause, or may be. */
+/* Wait for something to happen, at most `seconds` (< 0: for ever). True when keys are the cause,
+ * or may be. */
 static bool wait_for(struct loop *l, double seconds)
 {
 	struct pollfd fds[3] = {
-		{ term_key_fd(), POLLIN, 0 }, { term_signal_fd(), POLLIN, 0 }, { l->opts->wake_fd, POLLIN, 0 },
+		{ term_key_fd(), POLLIN, 0 }, { term_signal_fd(), POLLIN, 0 },
+			{ l->wake_fd, POLLIN, 0 },
 	};
 	int n = poll(fds, 3, seconds < 0 ? -1 : (int)(seconds * 1000) + 1);
 
 	if (n < 0)
 		return errno == EINTR;  /* SIGWINCH: curses has a key for it */
 	if (fds[2].revents & POLLIN)
-		drain(l->opts->wake_fd);
+		drain(l->wake_fd);
+	else if (fds[2].revents)
+		l->wake_fd = -1;        /* closed: poll() would return at once for ever */
 	if (fds[0].revents & (POLLHUP | POLLERR) || (fds[0].revents && ++l->hollow > HOLLOW_MAX))
 		l->app->quit = true;    /* the terminal is gone */
 	return fds[0].revents != 0;
@@ -158,7 +165,7 @@ static int loop(struct loop *l, struct qd_err *err)
 
 int tui_run(const struct tui_opts *opts, struct vm_app *app, int *signal, struct qd_err *err)
 {
-	struct loop l = { .opts = opts, .app = app };
+	struct loop l = { .opts = opts, .app = app, .wake_fd = opts->wake_fd };
 	int rc;
 
 	if (signal)

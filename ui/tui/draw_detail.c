@@ -11,6 +11,9 @@
 
 enum { TALL = 400, MAX_BINS = 256, TEXT_MAX = 1024 };
 
+/* Codes are counted in doubles; a store may claim anything. No quantized type has more bits. */
+static const double MAX_CODE = 4294967296.0;
+
 struct pane {
 	struct draw d;          /* into the scratch surface */
 	const struct vm_view *v;
@@ -27,13 +30,15 @@ static bool number(const struct pane *p, const char *key, double *out)
 	int c = vm_view_column(p->v, key);
 	char *end;
 
-	if (c < 0 || vm_value_number(&p->row->v[c], out))
-		return c >= 0;
+	if (c < 0)
+		return false;
+	if (vm_value_number(&p->row->v[c], out))
+		return isfinite(*out);
 	/* scale and zero point are JSON: a number here, or an array that is none */
 	if (p->row->v[c].type != VM_TEXT)
 		return false;
 	*out = strtod(p->row->v[c].s, &end);
-	return end != p->row->v[c].s && !*end;
+	return end != p->row->v[c].s && !*end && isfinite(*out);
 }
 
 static void newline(struct pane *p)
@@ -78,8 +83,8 @@ static void column_field(struct pane *p, const char *key, const char *label, con
 	style = column_text(p, c, is_db ? 12 : p->cols - 2 - utf8_width(label), text, sizeof(text));
 	if (p->row->v[c].type == VM_NULL && !strcmp(text, p->d.g->none))
 		return;
-	snprintf(value, sizeof(value), "%s%s%s", text, *unit && p->row->v[c].type != VM_NULL ? " " : "",
-		 p->row->v[c].type != VM_NULL ? unit : "");
+	snprintf(value, sizeof(value), "%s%s%s", text, *unit && p->row->v[c].type != VM_NULL ?
+		 " " : "", p->row->v[c].type != VM_NULL ? unit : "");
 	field(p, label, value, style);
 }
 
@@ -150,8 +155,9 @@ static bool find_axis(struct pane *p, struct axis *a)
 		a->lo = d->first_edge;
 		a->hi = d->first_edge + (double)d->n_bins * d->bin_width;
 	}
-	if (number(p, "scale", &a->scale) && number(p, "zero_point", &a->zero) && number(p, "qmin", &a->qmin) &&
-	    number(p, "qmax", &qmax) && a->scale > 0) {
+	if (number(p, "scale", &a->scale) && number(p, "zero_point", &a->zero) &&
+	    number(p, "qmin", &a->qmin) && number(p, "qmax", &qmax) && a->scale > 0 &&
+	    fabs(a->zero) < MAX_CODE && fabs(a->qmin) < MAX_CODE && fabs(qmax) < MAX_CODE) {
 		/* a value reaches half a step beyond the last code before it is clipped */
 		a->clip_lo = (a->qmin - a->zero - 0.5) * a->scale;
 		a->clip_hi = (qmax - a->zero + 0.5) * a->scale;
@@ -192,8 +198,9 @@ static void draw_bins(struct pane *p, const struct axis *a, const double *bins, 
 			int k = eighths - (rows - 1 - r) * 8;
 
 			if (k > 0)
-				surface_text(p->d.s, p->y + r, 2 + i, 1, p->d.g->level[k > 8 ? 8 : k],
-					     is_clipped(a, i) ? STYLE_BAD : STYLE_BAR);
+				surface_text(p->d.s, p->y + r, 2 + i, 1,
+					     p->d.g->level[k > 8 ? 8 : k], is_clipped(a, i) ?
+						     STYLE_BAD : STYLE_BAR);
 		}
 	}
 }
@@ -223,10 +230,12 @@ static void draw_grid(struct pane *p, const struct axis *a)
 		double every = tick_codes(a);
 
 		for (double c = a->qmin; (c - a->zero) * a->scale <= a->clip_hi; c += every)
-			surface_text(p->d.s, p->y, 2 + column_of(a, (c - a->zero) * a->scale), 1, p->d.g->tick,
-				     STYLE_RULE);
-		surface_text(p->d.s, p->y, 2 + column_of(a, a->clip_lo), 1, p->d.g->vline, STYLE_WARN);
-		surface_text(p->d.s, p->y, 2 + column_of(a, a->clip_hi), 1, p->d.g->vline, STYLE_WARN);
+			surface_text(p->d.s, p->y, 2 + column_of(a, (c - a->zero) * a->scale), 1,
+				     p->d.g->tick, STYLE_RULE);
+		surface_text(p->d.s, p->y, 2 + column_of(a, a->clip_lo), 1, p->d.g->vline,
+			     STYLE_WARN);
+		surface_text(p->d.s, p->y, 2 + column_of(a, a->clip_hi), 1, p->d.g->vline,
+			     STYLE_WARN);
 	}
 	p->y++;
 }
@@ -260,7 +269,8 @@ static void label_axis(struct pane *p, const struct axis *a)
 	surface_text(p->d.s, p->y, 2 + a->n - (int)strlen(hi), a->n, hi, STYLE_DIM);
 	if (a->has_grid) {
 		snprintf(text, sizeof(text), "clips at %s and %s, tick = %.0f code%s",
-			 vm_fmt_number(a->clip_lo, c1, sizeof(c1)), vm_fmt_number(a->clip_hi, c2, sizeof(c2)),
+			 vm_fmt_number(a->clip_lo, c1, sizeof(c1)),
+				 vm_fmt_number(a->clip_hi, c2, sizeof(c2)),
 			 tick_codes(a), tick_codes(a) > 1 ? "s" : "");
 		w = utf8_width(text);
 		if (w + (int)strlen(lo) + (int)strlen(hi) + 4 <= a->n)
@@ -279,8 +289,9 @@ static void histogram(struct pane *p)
 		return;
 	rows = rows < 2 ? 2 : rows > 4 && !p->page ? 4 : rows;
 	vm_detail_rebin(p->detail, a.lo, a.hi, bins, a.n);
-	surface_text(p->d.s, p->y++, 1, p->cols, p->v->table == VM_T_WEIGHT ? "histogram of the float weight (log scale)" :
-		     "histogram of the float values (log scale)", STYLE_DIM);
+	surface_text(p->d.s, p->y++, 1, p->cols, p->v->table == VM_T_WEIGHT ?
+		     "histogram of the float weight (log scale)" :
+			     "histogram of the float values (log scale)", STYLE_DIM);
 	draw_bins(p, &a, bins, rows);
 	if (a.has_grid) {
 		draw_clip_line(p, column_of(&a, a.clip_lo), rows);
@@ -310,7 +321,8 @@ static void channel_bars(struct pane *p, int rows)
 
 	for (int i = 0; i < n; i++) {
 		/* more channels than columns: the worst of each group */
-		size_t from = (size_t)i * d->n_channels / (size_t)n, to = (size_t)(i + 1) * d->n_channels / (size_t)n;
+		size_t from = (size_t)i * d->n_channels / (size_t)n, to = (size_t)(i + 1) *
+			d->n_channels / (size_t)n;
 		double worst = 0, db = INFINITY;
 		int eighths;
 
@@ -325,8 +337,9 @@ static void channel_bars(struct pane *p, int rows)
 			int k = eighths - (rows - 1 - r) * 8;
 
 			if (k > 0)
-				surface_text(p->d.s, p->y + r, 2 + i, 1, p->d.g->level[k > 8 ? 8 : k],
-					     theme_db_style(db, p->d.limits));
+				surface_text(p->d.s, p->y + r, 2 + i, 1,
+					     p->d.g->level[k > 8 ? 8 : k],
+						     theme_db_style(db, p->d.limits));
 		}
 	}
 	p->y += rows;
@@ -339,20 +352,23 @@ static void channels(struct pane *p)
 
 	if (!p->detail || p->detail->n_channels < 2)
 		return;
-	snprintf(text, sizeof(text), "%zu channels (tall = low SQNR, full = 0 dB)", p->detail->n_channels);
+	snprintf(text, sizeof(text), "%zu channels (tall = low SQNR, full = 0 dB)",
+		 p->detail->n_channels);
 	if (number(p, "worst_channel", &worst)) {
 		size_t n = strlen(text);
 
 		snprintf(text + n, sizeof(text) - n, ", worst %.0f", worst);
 		n = strlen(text);
 		if (number(p, "worst_channel_sqnr_db", &db))
-			snprintf(text + n, sizeof(text) - n, " at %s dB", vm_fmt_db(db, num, sizeof(num)));
+			snprintf(text + n, sizeof(text) - n, " at %s dB",
+				 vm_fmt_db(db, num, sizeof(num)));
 	}
 	surface_text(p->d.s, p->y++, 1, p->cols, text, STYLE_DIM);
 	channel_bars(p, p->page ? 4 : 1);
 }
 
-static void sample_text(const struct pane *p, const struct vm_worst *w, int room, char *name, size_t size, char *db)
+static void sample_text(const struct pane *p, const struct vm_worst *w, int room, char *name,
+			size_t size, char *db)
 {
 	if (w->name[0])
 		vm_fmt_name(w->name, room, p->d.g->ellipsis, name, size);
@@ -382,7 +398,8 @@ static void samples_flow(struct pane *p)
 
 static void samples(struct pane *p)
 {
-	char name[VM_SAMPLE_NAME * 4], db[VM_NUM_MAX], num[VM_NUM_MAX], line[VM_SAMPLE_NAME * 4 + 100];
+	char name[VM_SAMPLE_NAME * 4], db[VM_NUM_MAX], num[VM_NUM_MAX],
+		line[VM_SAMPLE_NAME * 4 + 100];
 
 	if (!p->detail || !p->detail->n_worst)
 		return;
@@ -396,9 +413,10 @@ static void samples(struct pane *p)
 		const struct vm_worst *w = &p->detail->worst[i];
 
 		sample_text(p, w, p->cols - 34, name, sizeof(name), db);
-		snprintf(line, sizeof(line), "%7s dB   max |e| %-9s", db, vm_fmt_number(w->max_abs_err, num,
-											sizeof(num)));
-		surface_text(p->d.s, p->y, 2, p->cols - 2, line, theme_db_style(w->sqnr_db, p->d.limits));
+		snprintf(line, sizeof(line), "%7s dB   max |e| %-9s", db,
+			 vm_fmt_number(w->max_abs_err, num, sizeof(num)));
+		surface_text(p->d.s, p->y, 2, p->cols - 2, line,
+			     theme_db_style(w->sqnr_db, p->d.limits));
 		surface_text(p->d.s, p->y++, 32, p->cols - 32, name, STYLE_TEXT);
 	}
 }
@@ -415,7 +433,8 @@ static void all_fields(struct pane *p)
 		const char *at;
 		uint8_t style;
 
-		if (!col->key || p->row->v[c].type == VM_NULL || col->kind == VM_K_HIST || col->kind == VM_K_BAR)
+		if (!col->key || p->row->v[c].type == VM_NULL || col->kind == VM_K_HIST ||
+		    col->kind == VM_K_BAR)
 			continue;
 		surface_text(p->d.s, p->y, 2, label - 1, col->title, STYLE_DIM);
 		if (col->kind == VM_K_NAME || col->kind == VM_K_TEXT) {
@@ -443,7 +462,8 @@ static void all_fields(struct pane *p)
 
 /* --- frame ------------------------------------------------------------------------------- */
 
-static void heading(const struct draw *d, const struct vm_app *app, const struct vm_row *row, struct rect r)
+static void heading(const struct draw *d, const struct vm_app *app, const struct vm_row *row,
+		    struct rect r)
 {
 	const struct vm_view *v = vm_view(app->active);
 	char name[TEXT_MAX], text[TEXT_MAX + 8];
@@ -455,7 +475,8 @@ static void heading(const struct draw *d, const struct vm_app *app, const struct
 		draw_value(d, v, row, v->flexible, 0, r.cols - 8, name, sizeof(name));
 		snprintf(text, sizeof(text), " %s ", name);
 	} else {
-		snprintf(text, sizeof(text), " %s %lld ", v->table == VM_T_RUNS ? "run" : "message", (long long)row->id);
+		snprintf(text, sizeof(text), " %s %lld ", v->table == VM_T_RUNS ? "run" :
+			 "message", (long long)row->id);
 	}
 	surface_text(d->s, r.row, r.col + 2, r.cols - 4, text, STYLE_HEADER);
 }
@@ -488,7 +509,8 @@ static void box(const struct draw *d, struct rect r)
 	surface_text(d->s, r.row, r.col, 1, d->g->top_left, STYLE_RULE);
 	surface_text(d->s, r.row, r.col + r.cols - 1, 1, d->g->top_right, STYLE_RULE);
 	surface_text(d->s, r.row + r.rows - 1, r.col, 1, d->g->bottom_left, STYLE_RULE);
-	surface_text(d->s, r.row + r.rows - 1, r.col + r.cols - 1, 1, d->g->bottom_right, STYLE_RULE);
+	surface_text(d->s, r.row + r.rows - 1, r.col + r.cols - 1, 1, d->g->bottom_right,
+		     STYLE_RULE);
 }
 
 static void scroll_mark(const struct draw *d, const struct vm_app *app, struct rect r)
@@ -498,7 +520,8 @@ static void scroll_mark(const struct draw *d, const struct vm_app *app, struct r
 
 	if (!app->scroll_max)
 		return;
-	snprintf(text, sizeof(text), " line %d of %d, j k scroll ", app->scroll + 1, app->scroll_max + app->page_rows);
+	snprintf(text, sizeof(text), " line %d of %d, j k scroll ", app->scroll + 1,
+		 app->scroll_max + app->page_rows);
 	w = utf8_width(text);
 	if (w + 24 < r.cols)
 		surface_text(d->s, r.row, r.col + r.cols - w - 2, w, text, STYLE_DIM);

@@ -34,31 +34,37 @@ static void run_text(const struct draw *d, const struct vm_title *t, char *buf, 
 	else if (!strcmp(t->status, "done"))
 		snprintf(buf, size, "run %lld %s %s", (long long)t->run_id, d->g->dot, t->observer);
 	else
-		snprintf(buf, size, "run %lld %s %s %lld/%lld", (long long)t->run_id, d->g->dot, t->status,
-			 (long long)t->samples_done, (long long)t->samples);
+		snprintf(buf, size, "run %lld %s %s %lld/%lld", (long long)t->run_id, d->g->dot,
+			 t->status, (long long)t->samples_done, (long long)t->samples);
 }
 
 void draw_title(const struct draw *d, const struct vm_app *app, int row)
 {
 	const struct vm_title *t = &app->title;
 	char part[3][300], a[200], b[200], data[240];
-	static const int order[3] = { 0, 2, 1 };        /* output, run, data: what is dropped last first */
+	/* output, run, data: what is dropped last first */
+	static const int order[3] = { 0, 2, 1 };
 	bool in[3] = { false };
 	int cols = d->s->cols, left, x, names;
 
 	surface_fill(d->s, row, 0, cols, " ", STYLE_TITLE);
 	output_text(t, part[0], sizeof(part[0]));
-	vm_fmt_name(t->data_path ? fs_basename(t->data_path) : "", 30, d->g->ellipsis, data, sizeof(data));
+	vm_fmt_name(t->data_path ? fs_basename(t->data_path) : "", 30, d->g->ellipsis, data,
+		    sizeof(data));
 	part[1][0] = '\0';
 	if (t->data_path)
 		snprintf(part[1], sizeof(part[1]), "data: %s (%lld)", data, (long long)t->samples);
 	run_text(d, t, part[2], sizeof(part[2]));
 
 	/* the models get what they need up to half of a line; the rest is admitted in order */
-	vm_fmt_name(t->float_path ? fs_basename(t->float_path) : "", cols / 3 - 6, d->g->ellipsis, a, sizeof(a));
-	names = cols >= 60 ? cols / 3 - 6 : cols - 12 - utf8_width(part[0]);   /* then the output is what stays beside it */
-	vm_fmt_name(t->quant_path ? fs_basename(t->quant_path) : "", names, d->g->ellipsis, b, sizeof(b));
-	names = cols >= 60 ? utf8_width(a) + utf8_width(b) + utf8_width(d->g->versus) + 2 : utf8_width(b);
+	vm_fmt_name(t->float_path ? fs_basename(t->float_path) : "", cols / 3 - 6, d->g->ellipsis,
+		    a, sizeof(a));
+	/* then the output is what stays beside it */
+	names = cols >= 60 ? cols / 3 - 6 : cols - 12 - utf8_width(part[0]);
+	vm_fmt_name(t->quant_path ? fs_basename(t->quant_path) : "", names, d->g->ellipsis, b,
+		    sizeof(b));
+	names = cols >= 60 ? utf8_width(a) + utf8_width(b) + utf8_width(d->g->versus) + 2 :
+		utf8_width(b);
 	left = cols - 9 - names;
 	for (int i = 0; i < 3; i++) {
 		int need = utf8_width(part[order[i]]) + 3;
@@ -101,14 +107,17 @@ void draw_views(const struct draw *d, const struct vm_app *app, int row)
 
 		if (i == VM_V_HELP && !active)
 			continue;
-		snprintf(text, sizeof(text), all || active ? "%c %s" : "%c", i == VM_V_HELP ? '?' : '1' + i, v->title);
-		x += surface_text(d->s, row, x, cols - x, text, active ? STYLE_TAB_ACTIVE : STYLE_TAB) + gap;
+		snprintf(text, sizeof(text), all || active ? "%c %s" : "%c", i == VM_V_HELP ? '?' :
+			 '1' + i, v->title);
+		x += surface_text(d->s, row, x, cols - x, text, active ? STYLE_TAB_ACTIVE :
+				  STYLE_TAB) + gap;
 	}
 }
 
 /* --- status -------------------------------------------------------------------- */
 
-static void progress_text(const struct draw *d, const struct vm_progress *p, int room, char *buf, size_t size)
+static void progress_text(const struct draw *d, const struct vm_progress *p, int room, char *buf,
+			  size_t size)
 {
 	char left[VM_NUM_MAX] = "", rate[VM_NUM_MAX], number[VM_NUM_MAX];
 	const char *dot = d->g->dot;
@@ -117,15 +126,18 @@ static void progress_text(const struct draw *d, const struct vm_progress *p, int
 		vm_fmt_seconds(p->eta, left, sizeof(left));
 	rate[0] = '\0';
 	if (p->rate > 0)
-		snprintf(rate, sizeof(rate), "%s/s", vm_fmt_number(p->rate, number, sizeof(number)));
+		snprintf(rate, sizeof(rate), "%s/s",
+			 vm_fmt_number(p->rate, number, sizeof(number)));
 	if (p->total <= 0)
-		snprintf(buf, size, "%s%s", p->phase[0] ? p->phase : "working", room > 40 ? ", Ctrl-C cancels" : "");
+		snprintf(buf, size, "%s%s", p->phase[0] ? p->phase : "working", room > 40 ?
+			 ", Ctrl-C cancels" : "");
 	else if (room > 60)
-		snprintf(buf, size, "%lld/%lld %s %s %s %s %s%s %s Ctrl-C cancels", (long long)p->done,
-			 (long long)p->total, p->unit, dot, rate[0] ? rate : "-", dot, left[0] ? left : "?", " left", dot);
+		snprintf(buf, size, "%lld/%lld %s %s %s %s %s%s %s Ctrl-C cancels",
+			 (long long)p->done, (long long)p->total, p->unit, dot, rate[0] ? rate :
+				 "-", dot, left[0] ? left : "?", " left", dot);
 	else if (room > 38)
-		snprintf(buf, size, "%lld/%lld %s %s left %s Ctrl-C cancels", (long long)p->done, (long long)p->total,
-			 dot, left[0] ? left : "?", dot);
+		snprintf(buf, size, "%lld/%lld %s %s left %s Ctrl-C cancels", (long long)p->done,
+			 (long long)p->total, dot, left[0] ? left : "?", dot);
 	else
 		snprintf(buf, size, "%lld/%lld %s", (long long)p->done, (long long)p->total, left);
 }
@@ -152,7 +164,8 @@ static int draw_progress(const struct draw *d, const struct vm_progress *p, int 
 	for (int i = 0; i < bar; i++) {
 		double k = eighths - i * 8;
 
-		surface_text(d->s, row, x + 1 + i, 1, d->g->part[k < 0 ? 0 : k > 8 ? 8 : (int)k], STYLE_BAR);
+		surface_text(d->s, row, x + 1 + i, 1, d->g->part[k < 0 ? 0 : k > 8 ? 8 : (int)k],
+			     STYLE_BAR);
 	}
 	surface_text(d->s, row, x + 1 + bar, 1, d->g->bar_right, STYLE_RULE);
 	return x;
@@ -203,7 +216,8 @@ static void position_text(const struct draw *d, struct vm_app *app, char *buf, s
 		str_release(&s);
 	}
 	if (app->active == VM_V_HELP && (row = vm_list_current(l)) != NULL)     /* lists cut it */
-		snprintf(filter, sizeof(filter), " %s :%s %s %s", d->g->dot, row->v[1].s, d->g->dot, row->v[2].s);
+		snprintf(filter, sizeof(filter), " %s :%s %s %s", d->g->dot, row->v[1].s,
+			 d->g->dot, row->v[2].s);
 	snprintf(buf, size, " %zu/%zu%s%s", l->n ? l->cursor + 1 : 0, l->n, tags, filter);
 }
 
@@ -220,7 +234,8 @@ void draw_status(const struct draw *d, struct vm_app *app, int row)
 	position_text(d, app, text, sizeof(text));
 	x = utf8_width(text);
 	if (app->busy)
-		end = draw_progress(d, &app->progress, row, app->message[0] ? end / 2 : x < end / 2 ? x + 1 : end / 2) - 1;
+		end = draw_progress(d, &app->progress, row, app->message[0] ? end / 2 :
+				    x < end / 2 ? x + 1 : end / 2) - 1;
 	if (app->message[0]) {
 		/* a message is worth more than the position */
 		x = 1;
@@ -274,7 +289,8 @@ static void draw_prompt_hints(const struct draw *d, const struct vm_app *app, in
 			     app->message_kind == VM_MSG_ERROR ? STYLE_ERROR : STYLE_WARN);
 		return;
 	}
-	x = draw_hint(d, row, x, "Enter", app->prompt == '&' ? "limit the rows" : app->prompt == ':' ? "run" : "find");
+	x = draw_hint(d, row, x, "Enter", app->prompt == '&' ? "limit the rows" :
+		      app->prompt == ':' ? "run" : "find");
 	x = draw_hint(d, row, x, "Esc", "leave");
 	if (app->prompt == ':')
 		x = draw_hint(d, row, x, "Tab", "complete");
@@ -301,7 +317,8 @@ void draw_hints(const struct draw *d, const struct vm_app *app, int row)
 		if (!*what || !(info->ctx & ctx) || (a == VM_A_HELP && app->active == VM_V_HELP))
 			continue;
 		hint_keys(a, keys, sizeof(keys));
-		if (a == VM_A_CLOSE && !app->page && app->active != VM_V_HELP && app->detail_mode != VM_DETAIL_ZOOM)
+		if (a == VM_A_CLOSE && !app->page && app->active != VM_V_HELP &&
+		    app->detail_mode != VM_DETAIL_ZOOM)
 			what = "quit";
 		if (a == VM_A_OPEN && app->active == VM_V_HELP)
 			what = "run it";

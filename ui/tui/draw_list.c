@@ -39,8 +39,8 @@ static bool flag_set(const struct vm_view *v, const struct vm_row *row, const ch
 }
 
 /* No number: because it is exact, because there is no signal, or because nothing was measured. */
-static uint8_t draw_absent(const struct draw *d, const struct vm_view *v, const struct vm_row *row, int col,
-			   int width, char *buf, size_t size)
+static uint8_t draw_absent(const struct draw *d, const struct vm_view *v, const struct vm_row *row,
+			   int col, int width, char *buf, size_t size)
 {
 	const char *key = v->cols[col].key;
 	const char *word = d->g->none;
@@ -83,7 +83,8 @@ static uint8_t draw_hist(const struct draw *d, const char *hex, int width, char 
 	return STYLE_BAR;
 }
 
-static uint8_t draw_number(const struct draw *d, enum vm_kind k, double x, int width, char *buf, size_t size)
+static uint8_t draw_number(const struct draw *d, enum vm_kind k, double x, int width, char *buf,
+			   size_t size)
 {
 	char number[VM_NUM_MAX];
 
@@ -97,8 +98,8 @@ static uint8_t draw_number(const struct draw *d, enum vm_kind k, double x, int w
 	return k == VM_K_DB ? theme_db_style(x, d->limits) : STYLE_TEXT;
 }
 
-static uint8_t draw_word(const struct draw *d, const struct vm_column *c, const char *text, int width, char *buf,
-			 size_t size)
+static uint8_t draw_word(const struct draw *d, const struct vm_column *c, const char *text,
+			 int width, char *buf, size_t size)
 {
 	struct str s = STR_INIT;
 
@@ -112,8 +113,8 @@ static uint8_t draw_word(const struct draw *d, const struct vm_column *c, const 
 	return STYLE_TEXT;
 }
 
-uint8_t draw_value(const struct draw *d, const struct vm_view *v, const struct vm_row *row, int col, size_t pos,
-		   int width, char *buf, size_t size)
+uint8_t draw_value(const struct draw *d, const struct vm_view *v, const struct vm_row *row,
+		   int col, size_t pos, int width, char *buf, size_t size)
 {
 	const struct vm_column *c = &v->cols[col];
 	const struct vm_value *x = &row->v[col];
@@ -128,7 +129,8 @@ uint8_t draw_value(const struct draw *d, const struct vm_view *v, const struct v
 	if (c->kind == VM_K_WHY) {
 		why = vm_why(v, row->v);
 		vm_fmt_clip(why, width, d->g->ellipsis, buf, size);
-		return !strcmp(why, "clipping") || !strcmp(why, "non-finite") ? STYLE_WARN : STYLE_TEXT;
+		return !strcmp(why, "clipping") || !strcmp(why, "non-finite") ? STYLE_WARN :
+			STYLE_TEXT;
 	}
 	if (x->type == VM_TEXT)
 		return c->kind == VM_K_HIST ? draw_hist(d, x->s, width, buf, size) :
@@ -156,8 +158,8 @@ static bool right_aligned(enum vm_kind k)
 	return k == VM_K_INT || k == VM_K_NUM || k == VM_K_DB || k == VM_K_PCT || k == VM_K_ROWNO;
 }
 
-static void draw_header(const struct draw *d, const struct vm_list *l, struct rect r, const struct layout_col *cols,
-			int n)
+static void draw_header(const struct draw *d, const struct vm_list *l, struct rect r,
+			const struct layout_col *cols, int n)
 {
 	surface_restyle(d->s, r.row, r.col, r.cols, STYLE_HEADER);
 	for (int i = 0; i < n; i++) {
@@ -171,12 +173,14 @@ static void draw_header(const struct draw *d, const struct vm_list *l, struct re
 			x += cols[i].width - w;
 		surface_text(d->s, r.row, x, w, c->title, style);
 		if (sorted)     /* in the gap after the title */
-			surface_text(d->s, r.row, x + w, 1, l->sort_desc ? d->g->down : d->g->up, style);
+			surface_text(d->s, r.row, x + w, 1, l->sort_desc ? d->g->down : d->g->up,
+				     style);
 	}
 }
 
 /* Mark the search text where it stands in a drawn cell. */
-static void mark_match(const struct draw *d, int row, int col, const char *text, const char *pattern)
+static void mark_match(const struct draw *d, int row, int col, const char *text,
+		       const char *pattern)
 {
 	const char *hit = *pattern ? strcasestr(text, pattern) : NULL;
 	char before[TEXT_MAX];
@@ -187,8 +191,8 @@ static void mark_match(const struct draw *d, int row, int col, const char *text,
 	surface_restyle(d->s, row, col + utf8_width(before), utf8_width(pattern), STYLE_MATCH);
 }
 
-static void draw_row(const struct draw *d, struct vm_app *app, struct vm_list *l, size_t pos, struct rect r,
-		     int line, const struct layout_col *cols, int n)
+static void draw_row(const struct draw *d, struct vm_app *app, struct vm_list *l, size_t pos,
+		     struct rect r, int line, const struct layout_col *cols, int n)
 {
 	const struct vm_row *row = vm_list_row(l, pos);
 	const char *pattern = app->prompt == '/' || app->prompt == '?' ? app->input : app->search;
@@ -207,7 +211,8 @@ static void draw_row(const struct draw *d, struct vm_app *app, struct vm_list *l
 	for (int i = 0; i < n; i++) {
 		int x = r.col + LAYOUT_MARGIN + cols[i].x, room = r.col + r.cols - x;
 		int w = cols[i].width < room ? cols[i].width : room;
-		uint8_t style = draw_value(d, l->view, row, cols[i].col, pos, w, text, sizeof(text));
+		uint8_t style = draw_value(d, l->view, row, cols[i].col, pos, w, text,
+					   sizeof(text));
 
 		surface_text(d->s, y, x, w, text, style);
 		if (!vm_column_numeric(&l->view->cols[cols[i].col]))
@@ -221,17 +226,20 @@ static void draw_row(const struct draw *d, struct vm_app *app, struct vm_list *l
 	}
 }
 
-static void draw_empty(const struct draw *d, struct vm_app *app, const struct vm_list *l, struct rect r)
+static void draw_empty(const struct draw *d, struct vm_app *app, const struct vm_list *l,
+		       struct rect r)
 {
 	char text[600];
 
 	if (l->filter.n)
 		snprintf(text, sizeof(text), "no row passes %s", l->filter_text);
 	else if (app->busy)
-		snprintf(text, sizeof(text), "nothing measured yet; rows appear while the job runs");
+		snprintf(text, sizeof(text),
+			 "nothing measured yet; rows appear while the job runs");
 	else
 		snprintf(text, sizeof(text), "%s", l->view->empty);
-	surface_text(d->s, r.row + 2, r.col + LAYOUT_MARGIN, r.cols - LAYOUT_MARGIN, text, STYLE_DIM);
+	surface_text(d->s, r.row + 2, r.col + LAYOUT_MARGIN, r.cols - LAYOUT_MARGIN, text,
+		     STYLE_DIM);
 	d->s->cursor_row = r.row + 1;
 	d->s->cursor_col = r.col;
 }

@@ -1,5 +1,5 @@
-/* tui/glyph.h - the characters screens are drawn with: UTF-8, or ASCII where the terminal has no more.
- * Immutable; any thread. */
+/* tui/glyph.h - the characters screens are drawn with: UTF-8, or ASCII where the terminal has no
+ * more. Immutable; any thread. */
 #ifndef TUI_GLYPH_H
 #define TUI_GLYPH_H
 
@@ -9,7 +9,7 @@ enum { GLYPH_LEVELS = 9 };
 
 struct glyphs {
 	const char *level[GLYPH_LEVELS];        /* empty … full */
-	const char *part[GLYPH_LEVELS];         /* a bar's last cell: empty … full, from the left */
+	const char *part[GLYPH_LEVELS];  /* a bar's last cell, from the left */
 	const char *hline, *vline, *tick, *clip;
 	const char *up, *down;                  /* sort marks */
 	const char *ellipsis, *versus, *dot, *to, *none, *cursor, *tag;

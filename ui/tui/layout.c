@@ -62,6 +62,8 @@ struct layout layout_of(int rows, int cols, const struct vm_app *app)
 	return l;
 }
 
+enum { NICE_TO_HAVE = 9, ROOM_FOR_NAME = 14, LEAST = 8 };
+
 static int wanted_width(const struct vm_column *c)
 {
 	int title = utf8_width(c->title);
@@ -93,6 +95,15 @@ static int widen(struct layout_col *c, int left, int limit)
 	return by > 0 ? left - by : left;
 }
 
+static int narrow(struct layout_col *c, int by, int least)
+{
+	if (by > c->width - least)
+		by = c->width - least;
+	if (by > 0)
+		c->width -= by;
+	return by > 0 ? by : 0;
+}
+
 int layout_columns(const struct vm_view *v, int cursor_col, int width, struct layout_col *out)
 {
 	bool seen[VM_MAX_COLS] = { false }, in[VM_MAX_COLS] = { false };
@@ -106,9 +117,12 @@ int layout_columns(const struct vm_view *v, int cursor_col, int width, struct la
 	}
 	while ((i = next_by_priority(v, seen)) >= 0) {
 		int need = wanted_width(&v->cols[i]) + gap;
+		/* nice to have only once the name has room */
+		bool extra = v->cols[i].priority >= NICE_TO_HAVE &&
+			v->cols[v->flexible].kind == VM_K_NAME;
 
 		seen[i] = true;
-		if (need > left)
+		if (need + (extra ? ROOM_FOR_NAME : 0) > left)
 			continue;
 		in[i] = true;
 		left -= need;
@@ -118,16 +132,25 @@ int layout_columns(const struct vm_view *v, int cursor_col, int width, struct la
 			out[n++] = (struct layout_col){ i, 0, i == v->flexible ? v->cols[i].width :
 							wanted_width(&v->cols[i]) };
 	}
+	/* too narrow for name and cursor column together: both give way */
+	for (i = 0; i < n && left < 0; i++) {
+		if (out[i].col == v->flexible)
+			left += narrow(&out[i], -left, LEAST);
+	}
+	for (i = 0; i < n && left < 0; i++)
+		left += narrow(&out[i], -left, LEAST);
 	/* what is left: the flexible column first, then other names and texts */
-	if (left < 0)
-		left = 0;
 	for (i = 0; i < n; i++) {
 		if (out[i].col == v->flexible)
-			left = widen(&out[i], left, v->cols[v->flexible].kind == VM_K_NAME ? 40 : 4096);
+			left = widen(&out[i], left, v->cols[v->flexible].kind == VM_K_NAME ? 40 :
+				     4096);
 	}
 	for (i = 0; i < n; i++) {
-		if (v->cols[out[i].col].kind == VM_K_NAME || v->cols[out[i].col].width >= 40)
-			left = widen(&out[i], left, v->cols[out[i].col].kind == VM_K_NAME ? 48 : 4096);
+		const struct vm_column *c = &v->cols[out[i].col];
+
+		if (c->kind == VM_K_NAME || c->kind == VM_K_TEXT)
+			left = widen(&out[i], left, c->kind == VM_K_NAME ? 48 : c->width >= 40 ?
+				     4096 : c->width + 7);
 	}
 	for (i = 0; i < n; i++) {
 		out[i].x = x;

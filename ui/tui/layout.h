@@ -24,8 +24,8 @@ struct layout layout_of(int rows, int cols, const struct vm_app *app);
 /* Columns of a list that fit, in the view's order. */
 struct layout_col { int col, x, width; };
 
-/* Choose columns by priority (the column under the cursor and the flexible one always) and their places
- * from x = 0 on; returns how many. `out` has room for VM_MAX_COLS. */
+/* Choose columns by priority (the column under the cursor and the flexible one always) and their
+ * places from x = 0 on; returns how many. `out` has room for VM_MAX_COLS. */
 int layout_columns(const struct vm_view *v, int cursor_col, int width, struct layout_col *out);
 
 enum { LAYOUT_MARGIN = 3 };     /* cursor, tag, blank before the first column */

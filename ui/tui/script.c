@@ -19,6 +19,7 @@ enum { MAX_SCRIPT = 1 << 20, MAX_SIDE = 1000 };
 struct player {
 	const struct script_opts *opts;
 	struct vm_app *app;
+	int wake_fd;
 	struct surface surface;
 	struct draw draw;
 };
@@ -27,9 +28,11 @@ int script_parse_size(const char *text, int *rows, int *cols, struct qd_err *err
 {
 	int c, r, used = 0;
 
-	if (sscanf(text, "%4dx%4d%n", &c, &r, &used) != 2 || text[used] || c < 1 || r < 1 || c > MAX_SIDE ||
-	    r > MAX_SIDE)
-		return err_set(err, QD_EUSAGE, "\"%s\" is no screen size; columns x rows are expected, as 80x24", text);
+	if (sscanf(text, "%4dx%4d%n", &c, &r, &used) != 2 || text[used] || c < 1 || r < 1 ||
+	    c > MAX_SIDE || r > MAX_SIDE)
+		return err_set(err, QD_EUSAGE,
+			       "\"%s\" is no screen size; columns x rows are expected, as 80x24",
+				       text);
 	*rows = r;
 	*cols = c;
 	return 0;
@@ -40,7 +43,7 @@ static void settle(struct player *p)
 {
 	for (;;) {
 		double wait = vm_app_poll(p->app, clock_now());
-		struct pollfd fd = { p->opts->wake_fd, POLLIN, 0 };
+		struct pollfd fd = { p->wake_fd, POLLIN, 0 };
 		char buf[256];
 
 		if (!p->app->busy && !p->app->stale)
@@ -48,8 +51,10 @@ static void settle(struct player *p)
 		/* a lost wake-up costs a tenth of a second, not the script */
 		poll(&fd, 1, wait < 0 || wait > 0.1 ? 100 : (int)(wait * 1000) + 1);
 		if (fd.revents & POLLIN)
-			while (read(p->opts->wake_fd, buf, sizeof(buf)) == (ssize_t)sizeof(buf))
+			while (read(p->wake_fd, buf, sizeof(buf)) > 0)
 				;
+		else if (fd.revents)
+			p->wake_fd = -1;        /* closed: poll() would return at once */
 	}
 	screen_draw(&p->draw, p->app);
 }
@@ -83,7 +88,8 @@ static int do_keys(struct player *p, const char *text, bool one, struct qd_err *
 			return err_set(err, QD_EUSAGE, "\"%.*s\" names no key", (int)n, text);
 		text += n;
 		if (one && *text)
-			return err_set(err, QD_EUSAGE, "\"%s\" after the key; \"keys\" takes several", text);
+			return err_set(err, QD_EUSAGE,
+				       "\"%s\" after the key; \"keys\" takes several", text);
 		rc = press(p, key, err);
 		if (rc)
 			return rc;
@@ -124,7 +130,9 @@ static int step(struct player *p, char *line, struct qd_err *err)
 		return do_keys(p, line + 4, true, err);
 	if (!strncmp(line, "size ", 5))
 		return do_size(p, line + 5, err);
-	return err_set(err, QD_EUSAGE, "\"%.60s\" is no step; expected key, keys, size, wait or a \":\" command", line);
+	return err_set(err, QD_EUSAGE,
+		       "\"%.60s\" is no step; expected key, keys, size, wait or a \":\" command",
+			       line);
 }
 
 static int play(struct player *p, char *text, struct qd_err *err)
@@ -150,7 +158,7 @@ static int play(struct player *p, char *text, struct qd_err *err)
 
 int script_run(const struct script_opts *opts, struct vm_app *app, struct qd_err *err)
 {
-	struct player p = { .opts = opts, .app = app };
+	struct player p = { .opts = opts, .app = app, .wake_fd = opts->wake_fd };
 	char *text = NULL;
 	size_t size;
 	int rc = 0;

@@ -106,22 +106,25 @@ void surface_fill(struct surface *s, int row, int col, int n, const char *glyph,
 
 void surface_restyle(struct surface *s, int row, int col, int n, uint8_t style)
 {
-	for (int i = col < 0 ? -col : 0; i < n && col + i < s->cols && row >= 0 && row < s->rows; i++)
+	for (int i = col < 0 ? -col : 0; i < n && col + i < s->cols && row >= 0 && row < s->rows;
+	i++)
 		surface_at(s, row, col + i)->style = style;
 }
 
 void surface_or_style(struct surface *s, int row, int col, int n, uint8_t bits)
 {
-	for (int i = col < 0 ? -col : 0; i < n && col + i < s->cols && row >= 0 && row < s->rows; i++)
+	for (int i = col < 0 ? -col : 0; i < n && col + i < s->cols && row >= 0 && row < s->rows;
+	i++)
 		surface_at(s, row, col + i)->style |= bits;
 }
 
-void surface_copy(struct surface *to, int row, int col, const struct surface *from, int from_row, int from_col,
-		  int rows, int cols)
+void surface_copy(struct surface *to, int row, int col, const struct surface *from, int from_row,
+		  int from_col, int rows, int cols)
 {
 	for (int r = 0; r < rows && row + r < to->rows && from_row + r < from->rows; r++) {
 		for (int c = 0; c < cols && col + c < to->cols && from_col + c < from->cols; c++)
-			*surface_at(to, row + r, col + c) = *surface_at(from, from_row + r, from_col + c);
+			*surface_at(to, row + r, col + c) = *surface_at(from, from_row + r,
+				from_col + c);
 	}
 }
 
@@ -167,7 +170,8 @@ void surface_dump_style(const struct surface *s, struct str *out)
 			char letter = letters[style & ~STYLE_SEL];
 
 			if (style & STYLE_SEL)
-				letter = letter == '.' ? ':' : (char)(letter >= 'a' ? letter - 32 : letter);
+				letter = letter == '.' ? ':' :
+					(char)(letter >= 'a' ? letter - 32 : letter);
 			str_addc(out, letter);
 		}
 		str_addc(out, '\n');

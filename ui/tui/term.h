@@ -9,10 +9,13 @@
 #include "tui/surface.h"
 #include "tui/theme.h"
 
-/* Take over stdin and stdout. An unknown or unusable TERM is QD_EUSAGE, with the options that need no terminal.
- * Installs handlers: SIGTERM, SIGHUP and SIGINT make term_signal_fd() readable; fatal signals restore the terminal
- * first. */
+/* Take over stdin and stdout. An unknown or unusable TERM is QD_EUSAGE, with the options that need
+ * no terminal. Installs handlers: SIGTERM, SIGHUP and SIGINT make term_signal_fd() readable; fatal
+ * signals restore the terminal first. */
 QD_NODISCARD int term_open(bool no_color, struct qd_err *err);
+
+/* Would term_open() take this terminal? Looks only, so that it can be asked before long work. QD_EUSAGE as there. */
+QD_NODISCARD int term_check(struct qd_err *err);
 
 /* Give everything back, handlers too. Harmless when not open. */
 void term_close(void);

@@ -136,14 +136,29 @@ static int unusable(struct qd_err *err)
 {
 	const char *name = getenv("TERM");
 
-	return err_set(err, QD_EUSAGE, "the terminal \"%s\" (TERM) is not known or cannot move its cursor; use --plain or "
-		       "--report text, or set TERM, as TERM=xterm", name ? name : "");
+	return err_set(err, QD_EUSAGE,
+		       "the terminal \"%s\" (TERM) is not known or cannot move its cursor; use "
+		       "--plain or --report text, or set TERM, as TERM=xterm", name ? name : "");
+}
+
+int term_check(struct qd_err *err)
+{
+	int found = 0;
+	char *cup;
+
+	if (setupterm(NULL, STDOUT_FILENO, &found) == ERR || found != 1)
+		return unusable(err);
+	cup = tigetstr("cup");
+	del_curterm(cur_term);
+	return !cup || cup == (char *)-1 ? unusable(err) : 0;
 }
 
 int term_open(bool no_color, struct qd_err *err)
 {
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-		return err_set(err, QD_EUSAGE, "standard input and output are no terminal; use --report text, or --script");
+		return err_set(err, QD_EUSAGE,
+			       "standard input and output are no terminal; use --report text, "
+			       "or --script");
 	setlocale(LC_CTYPE, "");
 	term.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 	term.has_saved = tcgetattr(STDIN_FILENO, &term.saved) == 0;
@@ -196,8 +211,10 @@ void term_close(void)
 /* --- keys ------------------------------------------------------------------------------ */
 
 static const struct { int curses, key; } keys[] = {
-	{ KEY_UP, VM_KEY_UP }, { KEY_DOWN, VM_KEY_DOWN }, { KEY_LEFT, VM_KEY_LEFT }, { KEY_RIGHT, VM_KEY_RIGHT },
-	{ KEY_PPAGE, VM_KEY_PGUP }, { KEY_NPAGE, VM_KEY_PGDN }, { KEY_HOME, VM_KEY_HOME }, { KEY_END, VM_KEY_END },
+	{ KEY_UP, VM_KEY_UP }, { KEY_DOWN, VM_KEY_DOWN }, { KEY_LEFT, VM_KEY_LEFT },
+		{ KEY_RIGHT, VM_KEY_RIGHT },
+	{ KEY_PPAGE, VM_KEY_PGUP }, { KEY_NPAGE, VM_KEY_PGDN }, { KEY_HOME, VM_KEY_HOME },
+		{ KEY_END, VM_KEY_END },
 	{ KEY_FIND, VM_KEY_HOME }, { KEY_SELECT, VM_KEY_END },
 	{ KEY_ENTER, VM_KEY_ENTER }, { KEY_BACKSPACE, VM_KEY_BACKSPACE }, { KEY_DC, VM_KEY_DELETE },
 	{ KEY_BTAB, VM_KEY_SHIFT_TAB }, { KEY_IC, VM_KEY_INSERT }, { KEY_RESIZE, VM_KEY_RESIZE },
@@ -258,7 +275,8 @@ void term_show(const struct surface *s)
 		for (int c = 0; c < s->cols; c++) {
 			const struct cell *x = surface_at(s, r, c);
 			int look = look_index(x->style);
-			wchar_t text[4] = { (wchar_t)x->cp, (wchar_t)x->mark[0], (wchar_t)x->mark[1], 0 };
+			wchar_t text[4] = { (wchar_t)x->cp, (wchar_t)x->mark[0],
+					   (wchar_t)x->mark[1], 0 };
 			cchar_t cc;
 
 			if (!x->cp)     /* the wide character to the left covers it */
@@ -287,7 +305,8 @@ void term_suspend(void)
 
 void term_clipboard(const char *text)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				     "0123456789+/";
 	size_t n = strlen(text);
 
 	fputs("\033]52;c;", stdout);

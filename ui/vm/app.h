@@ -1,8 +1,8 @@
 /* vm/app.h - the state of the interface and what keys and commands do to it.
  *
- * Knows the store (through vm/source.h) and a backend of function pointers; no terminal, no threads, no clock of
- * its own: time comes in as a number.  What only a terminal can do (write the screen, suspend) is left in
- * `want` for the caller.  One thread.
+ * Knows the store (through vm/source.h) and a backend of function pointers; no terminal, no
+ * threads, no clock of its own: time comes in as a number.  What only a terminal can do (write the
+ * screen, suspend) is left in `want` for the caller.  One thread.
  */
 #ifndef VM_APP_H
 #define VM_APP_H
@@ -21,13 +21,14 @@ struct vm_progress {
 	char message[160];      /* the last thing worth saying, or "" */
 };
 
-/* What the program around the interface can do. All pointers may be NULL: then it cannot. Called on the UI thread;
- * must not block. */
+/* What the program around the interface can do. All pointers may be NULL: then it cannot. Called on
+ * the UI thread; must not block. */
 struct vm_backend {
 	void *ctx;
-	int (*start)(void *ctx, struct qd_err *err);
+	int (*start)(void *ctx, struct qd_err *err);    /* for actions that measure again */
 	void (*cancel)(void *ctx);
-	/* A job counts as busy from before it is queued until its last result can be read from the store. */
+	/* A job counts as busy from before it is queued until its last result can be read from the
+	 * store. */
 	bool (*busy)(void *ctx);
 	void (*progress)(void *ctx, struct vm_progress *out);
 };
@@ -62,7 +63,8 @@ struct vm_title {
 	/* outputs, worst first shown */
 	int n_outputs;
 	char *output_name;              /* malloc'd: the worst */
-	double output_db;               /* INFINITY: exact; -INFINITY: zero signal; NAN: not measured */
+	/* INFINITY: exact; -INFINITY: zero signal; NAN: not measured */
+	double output_db;
 };
 
 struct vm_app {
@@ -108,8 +110,10 @@ struct vm_app {
 	bool quit;
 };
 
-/* Open the store and its newest run. *out is NULL on failure. Close with vm_app_close() (NULL is fine). */
-QD_NODISCARD int vm_app_open(const struct vm_app_opts *opts, struct vm_app **out, struct qd_err *err);
+/* Open the store and its newest run. *out is NULL on failure. Close with vm_app_close() (NULL is
+ * fine). */
+QD_NODISCARD int vm_app_open(const struct vm_app_opts *opts, struct vm_app **out,
+			     struct qd_err *err);
 void vm_app_close(struct vm_app *app);
 
 /* A key at a time (seconds, any monotonic origin). Failures become the status message. */
@@ -121,8 +125,9 @@ int vm_app_command(struct vm_app *app, const char *text, double now);
 /* Run an action without an argument. */
 void vm_app_action(struct vm_app *app, int action, double now);
 
-/* Look at backend, store and log; re-read rows when something changed, at most 10 times a second and at most a
- * tenth of the time. Returns seconds until it wants to be called again, < 0: not before something happens. */
+/* Look at backend, store and log; re-read rows when something changed, at most 10 times a second
+ * and at most a tenth of the time. Returns seconds until it wants to be called again, < 0: not
+ * before something happens. */
 double vm_app_poll(struct vm_app *app, double now);
 
 /* Show another run. */
@@ -139,13 +144,7 @@ const struct vm_detail *vm_app_detail(struct vm_app *app);
 unsigned vm_app_ctx(const struct vm_app *app);
 
 /* Set the status message (escaped here). */
-void vm_app_say(struct vm_app *app, enum vm_message_kind kind, const char *fmt, ...) QD_PRINTF(3, 4);
-
-/* Internal to the layer: prompt.c and command.c. */
-void vm_prompt_open(struct vm_app *app, char kind, const char *text);
-void vm_prompt_key(struct vm_app *app, int key, double now);
-void vm_app_search(struct vm_app *app, const char *text, size_t from, bool backwards);
-int vm_app_write_rows(struct vm_app *app, const char *path, struct qd_err *err);
-char *vm_app_row_text(struct vm_app *app);      /* tab-separated, escaped; malloc'd, NULL without a row */
+void vm_app_say(struct vm_app *app, enum vm_message_kind kind, const char *fmt, ...) QD_PRINTF(3,
+	4);
 
 #endif

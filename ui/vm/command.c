@@ -9,10 +9,12 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "vm/app.h"
+#include "vm/internal.h"
 
 /* --- rows as text ---------------------------------------------------------------- */
 
-static void add_value(struct str *s, const struct vm_view *v, const struct vm_row *r, int col, size_t pos)
+static void add_value(struct str *s, const struct vm_view *v, const struct vm_row *r, int col,
+		      size_t pos)
 {
 	const struct vm_value *x = &r->v[col];
 
@@ -105,15 +107,18 @@ int vm_app_write_rows(struct vm_app *app, const char *path, struct qd_err *err)
 static int cmd_view(struct vm_app *app, const char *arg, double now, struct qd_err *err)
 {
 	static const int actions[] = {
-		[VM_V_RANK] = VM_A_VIEW_RANK, [VM_V_WEIGHTS] = VM_A_VIEW_WEIGHTS, [VM_V_LAYERS] = VM_A_VIEW_LAYERS,
-		[VM_V_RUNS] = VM_A_VIEW_RUNS, [VM_V_UNMATCHED] = VM_A_VIEW_UNMATCHED, [VM_V_LOG] = VM_A_VIEW_LOG,
+		[VM_V_RANK] = VM_A_VIEW_RANK, [VM_V_WEIGHTS] = VM_A_VIEW_WEIGHTS,
+			[VM_V_LAYERS] = VM_A_VIEW_LAYERS,
+		[VM_V_RUNS] = VM_A_VIEW_RUNS, [VM_V_UNMATCHED] = VM_A_VIEW_UNMATCHED,
+			[VM_V_LOG] = VM_A_VIEW_LOG,
 		[VM_V_HELP] = VM_A_HELP,
 	};
 	int id = vm_view_by_name(arg);
 
 	if (id < 0)
-		return err_set(err, QD_EUSAGE, "no view \"%s\"; there are rank, weights, layers, runs, unmatched, log, "
-			       "help", arg);
+		return err_set(err, QD_EUSAGE,
+			       "no view \"%s\"; there are rank, weights, layers, runs, "
+			       "unmatched, log, help", arg);
 	vm_app_action(app, actions[id], now);
 	return 0;
 }
@@ -129,12 +134,13 @@ static int cmd_sort(struct vm_app *app, const char *arg, double now, struct qd_e
 	if (sscanf(arg, "%63s %15s", name, order) < 1)
 		return err_set(err, QD_EUSAGE, "sort: by which column? as :sort sqnr desc");
 	if (*order && strcmp(order, "asc") && strcmp(order, "desc"))
-		return err_set(err, QD_EUSAGE, "sort: \"%s\" is no order; expected asc or desc", order);
+		return err_set(err, QD_EUSAGE, "sort: \"%s\" is no order; expected asc or desc",
+			       order);
 	col = vm_view_column(l->view, name);
 	if (col < 0) {
 		near = vm_view_nearest(l->view, name);
-		return err_set(err, QD_EUSAGE, "sort: no column \"%s\" here%s%s%s", name, near ? "; did you mean \"" :
-			       "", near ? near : "", near ? "\"?" : "");
+		return err_set(err, QD_EUSAGE, "sort: no column \"%s\" here%s%s%s", name, near ?
+			       "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 	}
 	if (l->view->cols[col].priority)
 		l->col = col;
@@ -187,7 +193,8 @@ static int cmd_rows(struct vm_app *app, const char *arg, double now, struct qd_e
 	return rc;
 }
 
-/* Commands that take an argument; `needs`: cannot go without (else an empty one runs the action). */
+/* Commands that take an argument; `needs`: cannot go without (else an empty one runs the action).
+ * */
 static const struct {
 	int action;
 	bool needs, empty_ok;
@@ -195,7 +202,8 @@ static const struct {
 } commands[] = {
 	{ VM_A_VIEW, true, false, cmd_view }, { VM_A_SORT, true, false, cmd_sort },
 	{ VM_A_FILTER, false, true, cmd_filter }, { VM_A_SEARCH, false, false, cmd_search },
-	{ VM_A_SEARCH_BACK, false, false, cmd_search_back }, { VM_A_SCREEN, true, false, cmd_screen },
+	{ VM_A_SEARCH_BACK, false, false, cmd_search_back },
+		{ VM_A_SCREEN, true, false, cmd_screen },
 	{ VM_A_ROWS, true, false, cmd_rows },
 };
 
@@ -212,14 +220,16 @@ static int unknown(const char *name, struct qd_err *err)
 	const char *near = vm_action_complete(name, 0);
 
 	if (near && vm_action_complete(name, 1))
-		return err_set(err, QD_EUSAGE, "\"%s\" begins several commands, as \"%s\" and \"%s\"; Tab completes", name,
-			       near, vm_action_complete(name, 1));
+		return err_set(err, QD_EUSAGE,
+			       "\"%s\" begins several commands, as \"%s\" and \"%s\"; Tab "
+			       "completes", name, near, vm_action_complete(name, 1));
 	near = vm_action_nearest(name);
-	return err_set(err, QD_EUSAGE, "no command \"%s\"%s%s%s", name, near ? "; did you mean \"" : "; ? lists them",
-		       near ? near : "", near ? "\"?" : "");
+	return err_set(err, QD_EUSAGE, "no command \"%s\"%s%s%s", name, near ?
+		       "; did you mean \"" : "; ? lists them", near ? near : "", near ? "\"?" : "");
 }
 
-static int run_action(struct vm_app *app, int action, const char *arg, double now, struct qd_err *err)
+static int run_action(struct vm_app *app, int action, const char *arg, double now,
+		      struct qd_err *err)
 {
 	const struct vm_action_info *info = vm_action_info(action);
 
@@ -233,10 +243,12 @@ static int run_action(struct vm_app *app, int action, const char *arg, double no
 		if (*arg || commands[i].empty_ok)
 			return commands[i].run(app, arg, now, err);
 		if (commands[i].needs)
-			return err_set(err, QD_EUSAGE, "\"%s\" needs an argument: %s", info->name, info->arg);
+			return err_set(err, QD_EUSAGE, "\"%s\" needs an argument: %s", info->name,
+				       info->arg);
 	}
 	if (*arg && !*info->arg)
-		return err_set(err, QD_EUSAGE, "\"%s\" takes no argument, \"%s\" was given", info->name, arg);
+		return err_set(err, QD_EUSAGE, "\"%s\" takes no argument, \"%s\" was given",
+			       info->name, arg);
 	vm_app_action(app, action, now);
 	return 0;
 }

@@ -90,7 +90,8 @@ static int load_blobs(struct vm_detail *d, struct store *st, int64_t pair_id, st
 		if (rc && rc != QD_EINPUT)
 			return err_set(err, rc, "%s", why.msg);
 		if (rc)
-			log_add(LOG_WARN, "pair %lld, %s: %s", (long long)pair_id, blobs[i].kind, why.msg);
+			log_add(LOG_WARN, "pair %lld, %s: %s", (long long)pair_id, blobs[i].kind,
+				why.msg);
 	}
 	return 0;
 }
@@ -105,8 +106,10 @@ static void insert_worst(struct vm_detail *d, int64_t sample, double db, double 
 		return;
 	if (d->n_worst < VM_WORST_SAMPLES)
 		d->n_worst++;
-	memmove(&d->worst[at + 1], &d->worst[at], (size_t)(d->n_worst - 1 - at) * sizeof(d->worst[0]));
-	d->worst[at] = (struct vm_worst){ .sample = sample, .sqnr_db = db, .max_abs_err = max_abs_err };
+	memmove(&d->worst[at + 1], &d->worst[at], (size_t)(d->n_worst - 1 - at) *
+		sizeof(d->worst[0]));
+	d->worst[at] = (struct vm_worst){ .sample = sample, .sqnr_db = db,
+					 .max_abs_err = max_abs_err };
 }
 
 static void name_samples(struct vm_detail *d, const struct vm_store_ctx *ctx)
@@ -117,14 +120,16 @@ static void name_samples(struct vm_detail *d, const struct vm_store_ctx *ctx)
 	for (int i = 0; i < d->n_worst && col >= 0; i++) {
 		struct qd_err ignored;
 
-		if (store_cells(ctx->st, ctx->run_id, ST_SAMPLES, d->worst[i].sample, &row, &ignored))
+		if (store_cells(ctx->st, ctx->run_id, ST_SAMPLES, d->worst[i].sample, &row,
+				&ignored))
 			continue;
 		snprintf(d->worst[i].name, sizeof(d->worst[i].name), "%s", row.cells[col].text);
 	}
 	store_row_release(&row);
 }
 
-static int load_samples(struct vm_detail *d, const struct vm_store_ctx *ctx, int64_t pair_id, struct qd_err *err)
+static int load_samples(struct vm_detail *d, const struct vm_store_ctx *ctx, int64_t pair_id,
+			struct qd_err *err)
 {
 	struct store_sample_rec *recs;
 	int rc = store_pair_samples(ctx->st, pair_id, &recs, &d->n_samples, err);
@@ -142,7 +147,8 @@ static int load_samples(struct vm_detail *d, const struct vm_store_ctx *ctx, int
 	return 0;
 }
 
-int vm_detail_load(struct vm_detail *d, const struct vm_store_ctx *ctx, int64_t pair_id, struct qd_err *err)
+int vm_detail_load(struct vm_detail *d, const struct vm_store_ctx *ctx, int64_t pair_id,
+		   struct qd_err *err)
 {
 	int rc;
 

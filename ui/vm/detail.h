@@ -1,4 +1,5 @@
-/* vm/detail.h - what is known of one row beyond its columns: histogram, codes, channels, worst samples.
+/* vm/detail.h - what is known of one row beyond its columns: histogram, codes, channels, worst
+ * samples.
  *
  * Read on demand for the row under the cursor.  One thread.
  */
@@ -32,12 +33,14 @@ struct vm_detail {
 	int n_worst;
 };
 
-/* Read everything stored for a pair. What is not stored stays empty; a damaged blob too (with a line in the log). */
-QD_NODISCARD int vm_detail_load(struct vm_detail *d, const struct vm_store_ctx *ctx, int64_t pair_id,
-				struct qd_err *err);
+/* Read everything stored for a pair. What is not stored stays empty; a damaged blob too (with a
+ * line in the log). */
+QD_NODISCARD int vm_detail_load(struct vm_detail *d, const struct vm_store_ctx *ctx,
+				int64_t pair_id, struct qd_err *err);
 void vm_detail_release(struct vm_detail *d);
 
-/* The histogram over [lo, hi] in n columns (out[i] >= 0): counts of a bin are spread over the columns it covers. */
+/* The histogram over [lo, hi] in n columns (out[i] >= 0): counts of a bin are spread over the
+ * columns it covers. */
 void vm_detail_rebin(const struct vm_detail *d, double lo, double hi, double *out, int n);
 
 #endif

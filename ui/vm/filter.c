@@ -85,13 +85,15 @@ static int parse_column(struct parser *ps, struct vm_cond *c)
 	if (c->col == -1)
 		return list_columns(ps, at, name);
 	if (c->col >= 0 && !ps->view->cols[c->col].key)
-		return fail(ps, at, "this column is computed on the screen", "a stored column, as sqnr or local");
+		return fail(ps, at, "this column is computed on the screen",
+			    "a stored column, as sqnr or local");
 	c->numeric = c->col >= 0 && vm_column_numeric(&ps->view->cols[c->col]);
 	return 0;
 }
 
 static const struct { const char *text; enum vm_op op; } operators[] = {
-	{ "!=", VM_OP_NE }, { "!~", VM_OP_HAS_NOT }, { "<=", VM_OP_LE }, { ">=", VM_OP_GE }, { "==", VM_OP_EQ },
+	{ "!=", VM_OP_NE }, { "!~", VM_OP_HAS_NOT }, { "<=", VM_OP_LE }, { ">=", VM_OP_GE },
+		{ "==", VM_OP_EQ },
 	{ "=", VM_OP_EQ }, { "<", VM_OP_LT }, { ">", VM_OP_GT }, { "~", VM_OP_HAS },
 };
 
@@ -205,14 +207,16 @@ static int parse(struct parser *ps, struct vm_filter *out)
 			char seen[32];
 
 			snprintf(seen, sizeof(seen), "unexpected \"%.1s\"", ps->p);
-			return fail(ps, ps->p, seen, *ps->p == '|' ? "& (conditions are joined by \"and\" only)" :
-				    "an operator (= != < <= > >= ~ !~) or &");
+			return fail(ps, ps->p, seen, *ps->p == '|' ?
+				    "& (conditions are joined by \"and\" only)" :
+					    "an operator (= != < <= > >= ~ !~) or &");
 		}
 		ps->p += ps->p[1] == '&' ? 2 : 1;
 	}
 }
 
-int vm_filter_parse(const struct vm_view *v, const char *text, struct vm_filter *out, struct qd_err *err)
+int vm_filter_parse(const struct vm_view *v, const char *text, struct vm_filter *out,
+		    struct qd_err *err)
 {
 	struct parser ps = { v, text, text, err };
 	int rc;

@@ -110,7 +110,8 @@ int vm_fmt_int_cells(const char *number)
 	return (int)strcspn(number, ".e");
 }
 
-/* Bytes of the longest beginning that takes at most `cells`; combining marks stay with their base. */
+/* Bytes of the longest beginning that takes at most `cells`; combining marks stay with their base.
+ * */
 static size_t head_bytes(const char *s, size_t len, int cells)
 {
 	size_t at = 0;
@@ -200,7 +201,8 @@ char *vm_fmt_name(const char *text, int cells, const char *ellipsis, char *buf, 
 	return buf;
 }
 
-char *vm_fmt_spark(const double *v, int n, const char *const *levels, int n_levels, char *buf, size_t size)
+char *vm_fmt_spark(const double *v, int n, const char *const *levels, int n_levels, char *buf,
+		   size_t size)
 {
 	double top = 0;
 	size_t at = 0;

@@ -8,8 +8,10 @@
 #include "base/str.h"
 
 static const struct { const char *name; int key; } names[] = {
-	{ "Up", VM_KEY_UP }, { "Down", VM_KEY_DOWN }, { "Left", VM_KEY_LEFT }, { "Right", VM_KEY_RIGHT },
-	{ "PgUp", VM_KEY_PGUP }, { "PgDn", VM_KEY_PGDN }, { "Home", VM_KEY_HOME }, { "End", VM_KEY_END },
+	{ "Up", VM_KEY_UP }, { "Down", VM_KEY_DOWN }, { "Left", VM_KEY_LEFT },
+		{ "Right", VM_KEY_RIGHT },
+	{ "PgUp", VM_KEY_PGUP }, { "PgDn", VM_KEY_PGDN }, { "Home", VM_KEY_HOME },
+		{ "End", VM_KEY_END },
 	{ "Enter", VM_KEY_ENTER }, { "Esc", VM_KEY_ESC }, { "Backspace", VM_KEY_BACKSPACE },
 	{ "Delete", VM_KEY_DELETE }, { "Tab", VM_KEY_TAB }, { "S-Tab", VM_KEY_SHIFT_TAB },
 	{ "Insert", VM_KEY_INSERT }, { "Space", ' ' }, { "lt", '<' },

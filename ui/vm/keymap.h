@@ -21,8 +21,9 @@ enum vm_key {
 
 #define VM_CTRL(c) ((c) & 0x1f)
 
-/* Read one key name at the start of `text` (not empty); *key is 0 for an unknown <Name>. Returns the bytes used
- * (>= 1). "C-x" counts as one key only when `text` is that whole word; write <C-x> inside a sequence. */
+/* Read one key name at the start of `text` (not empty); *key is 0 for an unknown <Name>. Returns
+ * the bytes used (>= 1). "C-x" counts as one key only when `text` is that whole word; write <C-x>
+ * inside a sequence. */
 size_t vm_key_parse(const char *text, int *key);
 
 /* Name of a key into buf (always terminated; 16 bytes are enough). Returns buf. */

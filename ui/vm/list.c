@@ -65,8 +65,8 @@ void vm_tags_clear(struct vm_tags *t)
 
 /* --- list ------------------------------------------------------------------ */
 
-void vm_list_init(struct vm_list *l, const struct vm_view *view, const struct vm_source *src, void *ctx,
-		  struct vm_tags *tags)
+void vm_list_init(struct vm_list *l, const struct vm_view *view, const struct vm_source *src,
+		  void *ctx, struct vm_tags *tags)
 {
 	memset(l, 0, sizeof(*l));
 	l->view = view;
@@ -216,8 +216,9 @@ int vm_list_sort(struct vm_list *l, int col, bool desc, struct qd_err *err)
 	bool old_desc = l->sort_desc;
 
 	if (!vm_column_sortable(&l->view->cols[col]))
-		return err_set(err, QD_EUSAGE, "cannot sort by \"%s\": it is derived from other columns",
-			       l->view->cols[col].title);
+		return err_set(err, QD_EUSAGE,
+			       "cannot sort by \"%s\": it is derived from other columns",
+				       l->view->cols[col].title);
 	l->sort_col = col;
 	l->sort_desc = desc;
 	rc = vm_list_load(l, err);
@@ -255,7 +256,8 @@ static int by_id(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-int vm_list_search(struct vm_list *l, const char *text, size_t from, bool backwards, struct qd_err *err)
+int vm_list_search(struct vm_list *l, const char *text, size_t from, bool backwards,
+		   struct qd_err *err)
 {
 	struct vm_query q = query_of(l);
 	struct vm_tags hits = { 0 };

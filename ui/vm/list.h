@@ -1,7 +1,7 @@
 /* vm/list.h - a virtual list: ids of all rows, and values of those that are looked at.
  *
- * The cursor follows its row (by id) across sort, filter and live update.  Knows no screen beyond "how many
- * rows are visible".  One thread.
+ * The cursor follows its row (by id) across sort, filter and live update.  Knows no screen beyond
+ * "how many rows are visible".  One thread.
  */
 #ifndef VM_LIST_H
 #define VM_LIST_H
@@ -23,7 +23,8 @@ enum { VM_LIST_CACHE = 256, VM_FILTER_TEXT = 400 };
 struct vm_list {
 	const struct vm_view *view;
 	struct vm_source src;
-	struct vm_tags *tags;           /* borrowed; lists of the same rows share one. May be NULL */
+	/* borrowed; lists of the same rows share one. May be NULL */
+	struct vm_tags *tags;
 
 	int64_t *ids;
 	size_t n;
@@ -42,16 +43,16 @@ struct vm_list {
 	struct vm_row *cache;           /* VM_LIST_CACHE rows by position, or NULL */
 };
 
-void vm_list_init(struct vm_list *l, const struct vm_view *view, const struct vm_source *src, void *ctx,
-		  struct vm_tags *tags);
+void vm_list_init(struct vm_list *l, const struct vm_view *view, const struct vm_source *src,
+		  void *ctx, struct vm_tags *tags);
 void vm_list_release(struct vm_list *l);
 
-/* Ask the source again. The cursor stays on its row; when that is gone, near where it was. On failure the list
- * keeps what it had. */
+/* Ask the source again. The cursor stays on its row; when that is gone, near where it was. On
+ * failure the list keeps what it had. */
 QD_NODISCARD int vm_list_load(struct vm_list *l, struct qd_err *err);
 
-/* Row at a position, valid until the row VM_LIST_CACHE positions away is read, or the next load. NULL when it
- * cannot be read (gone since: the next load repairs that). */
+/* Row at a position, valid until the row VM_LIST_CACHE positions away is read, or the next load.
+ * NULL when it cannot be read (gone since: the next load repairs that). */
 const struct vm_row *vm_list_row(struct vm_list *l, size_t pos);
 
 /* Row under the cursor, NULL without rows. */
@@ -68,8 +69,8 @@ QD_NODISCARD int vm_list_sort(struct vm_list *l, int col, bool desc, struct qd_e
 /* Parse and apply a filter. On a bad expression nothing changes. */
 QD_NODISCARD int vm_list_filter(struct vm_list *l, const char *text, struct qd_err *err);
 
-/* Go to the next row after position `from` (excluded; all rows are tried, `from` last) that contains `text`.
- * 1: found, 2: found after passing the end, 0: none, < 0: error. */
+/* Go to the next row after position `from` (excluded; all rows are tried, `from` last) that
+ * contains `text`. 1: found, 2: found after passing the end, 0: none, < 0: error. */
 QD_NODISCARD int vm_list_search(struct vm_list *l, const char *text, size_t from, bool backwards,
 				struct qd_err *err);
 

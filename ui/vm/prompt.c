@@ -1,9 +1,11 @@
-/* The line one types into: search, filter, command.  Editing, completion, and what Enter and Esc do. */
+/* The line one types into: search, filter, command.  Editing, completion, and what Enter and Esc
+ * do. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "vm/app.h"
+#include "vm/internal.h"
 #include "vm/keymap.h"
 
 static void set_input(struct vm_app *app, const char *text)
@@ -31,7 +33,8 @@ void vm_app_search(struct vm_app *app, const char *text, size_t from, bool backw
 	else if (rc == 0)
 		vm_app_say(app, VM_MSG_WARN, "not found: %s", text);
 	else if (rc == 2)
-		vm_app_say(app, VM_MSG_INFO, "search passed the %s: %s", backwards ? "top" : "end", text);
+		vm_app_say(app, VM_MSG_INFO, "search passed the %s: %s", backwards ? "top" : "end",
+			   text);
 }
 
 /* Search while typing starts from where the prompt was opened. */
@@ -63,7 +66,8 @@ static size_t next_char(const struct vm_app *app)
 
 	if (app->input_at >= app->input_len)
 		return app->input_len;
-	return app->input_at + utf8_next(app->input + app->input_at, app->input + app->input_len, &cp);
+	return app->input_at + utf8_next(app->input + app->input_at, app->input + app->input_len,
+					 &cp);
 }
 
 static void erase(struct vm_app *app, size_t from, size_t to)
@@ -80,7 +84,8 @@ static void insert(struct vm_app *app, int key)
 
 	if (app->input_len + n >= sizeof(app->input))
 		return;
-	memmove(app->input + app->input_at + n, app->input + app->input_at, app->input_len - app->input_at + 1);
+	memmove(app->input + app->input_at + n, app->input + app->input_at,
+		app->input_len - app->input_at + 1);
 	memcpy(app->input + app->input_at, utf8, n);
 	app->input_len += n;
 	app->input_at += n;
@@ -103,7 +108,8 @@ static const char *candidate(const struct vm_app *app, const char *line, const c
 		}
 	} else if (!strncmp(line, "sort ", 5)) {
 		for (int i = 0; i < v->n_cols; i++) {
-			if (vm_column_sortable(&v->cols[i]) && !strncmp(v->cols[i].alias, word, len) && nth-- == 0)
+			if (vm_column_sortable(&v->cols[i]) &&
+			    !strncmp(v->cols[i].alias, word, len) && nth-- == 0)
 				return v->cols[i].alias;
 		}
 	}
@@ -128,7 +134,8 @@ static void complete(struct vm_app *app)
 		set_input(app, app->completed_from);
 		return;
 	}
-	snprintf(line, sizeof(line), "%.*s%s", (int)(word - app->completed_from), app->completed_from, found);
+	snprintf(line, sizeof(line), "%.*s%s", (int)(word - app->completed_from),
+		 app->completed_from, found);
 	set_input(app, line);
 }
 

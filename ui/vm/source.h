@@ -27,13 +27,14 @@ struct vm_query {
 struct vm_source {
 	void *ctx;              /* borrowed */
 	/* Ids in order. *ids is malloc'd, never NULL on success. */
-	int (*ids)(void *ctx, const struct vm_view *v, const struct vm_query *q, int64_t **ids, size_t *n,
-		   struct qd_err *err);
+	int (*ids)(void *ctx, const struct vm_view *v, const struct vm_query *q, int64_t **ids,
+		   size_t *n, struct qd_err *err);
 	/* Fill r; a row that is gone is QD_EINPUT. */
-	int (*row)(void *ctx, const struct vm_view *v, int64_t id, struct vm_row *r, struct qd_err *err);
+	int (*row)(void *ctx, const struct vm_view *v, int64_t id, struct vm_row *r,
+		   struct qd_err *err);
 	/* Ids of rows any of whose texts contains `text`, case ignored; order as in ids(). */
-	int (*find)(void *ctx, const struct vm_view *v, const struct vm_query *q, const char *text, int64_t **ids,
-		    size_t *n, struct qd_err *err);
+	int (*find)(void *ctx, const struct vm_view *v, const struct vm_query *q, const char *text,
+		    int64_t **ids, size_t *n, struct qd_err *err);
 };
 
 /* Rows of a store; ctx = struct vm_store_ctx. */
@@ -43,7 +44,8 @@ extern const struct vm_source vm_source_store;
 /* Lines of base/log.h; ctx is not used. */
 extern const struct vm_source vm_source_log;
 
-/* Rows of the action table; ctx = unsigned, the context whose actions come first. Row id = action + 1. */
+/* Rows of the action table; ctx = unsigned, the context whose actions come first. Row id = action
+ * + 1. */
 extern const struct vm_source vm_source_help;
 
 #endif

@@ -19,9 +19,11 @@ static bool contains(const struct vm_view *v, const struct vm_row *r, const char
 	return false;
 }
 
-/* Keep the ids in [first, last] whose row passes the filter (without tags) and contains the text. */
-static int select_rows(const struct vm_source *src, void *ctx, const struct vm_view *v, const struct vm_query *q,
-		       const char *text, const int64_t *all, size_t n_all, int64_t **ids, size_t *n,
+/* Keep the ids in [first, last] whose row passes the filter (without tags) and contains the text.
+ * */
+static int select_rows(const struct vm_source *src, void *ctx, const struct vm_view *v,
+		       const struct vm_query *q, const char *text, const int64_t *all,
+			       size_t n_all, int64_t **ids, size_t *n,
 		       struct qd_err *err)
 {
 	struct vm_row *r = mem_zalloc(sizeof(*r));
@@ -57,7 +59,8 @@ static struct vm_value text_value(const char *s)
 
 /* --- log ----------------------------------------------------------------- */
 
-static int log_row(void *ctx, const struct vm_view *v, int64_t id, struct vm_row *r, struct qd_err *err)
+static int log_row(void *ctx, const struct vm_view *v, int64_t id, struct vm_row *r,
+		   struct qd_err *err)
 {
 	static const char *const level[] = { "debug", "info", "warning", "error" };
 	struct log_line line;
@@ -76,8 +79,8 @@ static int log_row(void *ctx, const struct vm_view *v, int64_t id, struct vm_row
 	return 0;
 }
 
-static int log_select(void *ctx, const struct vm_view *v, const struct vm_query *q, const char *text, int64_t **ids,
-		      size_t *n, struct qd_err *err)
+static int log_select(void *ctx, const struct vm_view *v, const struct vm_query *q,
+		      const char *text, int64_t **ids, size_t *n, struct qd_err *err)
 {
 	long first, last;
 	int64_t *all;
@@ -96,8 +99,8 @@ static int log_select(void *ctx, const struct vm_view *v, const struct vm_query 
 	return rc;
 }
 
-static int log_ids(void *ctx, const struct vm_view *v, const struct vm_query *q, int64_t **ids, size_t *n,
-		   struct qd_err *err)
+static int log_ids(void *ctx, const struct vm_view *v, const struct vm_query *q, int64_t **ids,
+		   size_t *n, struct qd_err *err)
 {
 	return log_select(ctx, v, q, NULL, ids, n, err);
 }
@@ -106,7 +109,8 @@ const struct vm_source vm_source_log = { NULL, log_ids, log_row, log_select };
 
 /* --- help ---------------------------------------------------------------- */
 
-static int help_row(void *ctx, const struct vm_view *v, int64_t id, struct vm_row *r, struct qd_err *err)
+static int help_row(void *ctx, const struct vm_view *v, int64_t id, struct vm_row *r,
+		    struct qd_err *err)
 {
 	const struct vm_action_info *a;
 
@@ -130,8 +134,8 @@ static int help_row(void *ctx, const struct vm_view *v, int64_t id, struct vm_ro
 	return 0;
 }
 
-static int help_select(void *ctx, const struct vm_view *v, const struct vm_query *q, const char *text, int64_t **ids,
-		       size_t *n, struct qd_err *err)
+static int help_select(void *ctx, const struct vm_view *v, const struct vm_query *q,
+		       const char *text, int64_t **ids, size_t *n, struct qd_err *err)
 {
 	unsigned here = *(const unsigned *)ctx;
 	int64_t all[VM_A_COUNT];
@@ -141,7 +145,8 @@ static int help_select(void *ctx, const struct vm_view *v, const struct vm_query
 	for (int pass = 0; pass < 3; pass++) {
 		for (int a = 0; a < VM_A_COUNT; a++) {
 			const struct vm_action_info *t = vm_action_info(a);
-			int wanted = !(t->ctx & here) || (t->flags & VM_ACT_LATER) ? 2 : t->ctx == VM_CTX_ALL;
+			int wanted = !(t->ctx & here) || (t->flags & VM_ACT_LATER) ? 2 :
+				t->ctx == VM_CTX_ALL;
 
 			if (wanted == pass)
 				all[at++] = a + 1;
@@ -150,8 +155,8 @@ static int help_select(void *ctx, const struct vm_view *v, const struct vm_query
 	return select_rows(&vm_source_help, ctx, v, q, text, all, at, ids, n, err);
 }
 
-static int help_ids(void *ctx, const struct vm_view *v, const struct vm_query *q, int64_t **ids, size_t *n,
-		    struct qd_err *err)
+static int help_ids(void *ctx, const struct vm_view *v, const struct vm_query *q, int64_t **ids,
+		    size_t *n, struct qd_err *err)
 {
 	return help_select(ctx, v, q, NULL, ids, n, err);
 }

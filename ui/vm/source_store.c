@@ -16,8 +16,9 @@ void vm_row_release(struct vm_row *r)
 	r->id = 0;
 }
 
-static int leaf(enum store_table t, const char *key, enum filter_op op, const struct filter_value *v,
-		bool negate, struct store_filter **out, struct qd_err *err)
+static int leaf(enum store_table t, const char *key, enum filter_op op,
+		const struct filter_value *v, bool negate, struct store_filter **out,
+			struct qd_err *err)
 {
 	int rc = filter_cmp(t, key, op, v, out, err);
 
@@ -31,8 +32,10 @@ static int condition(enum store_table t, const struct vm_view *view, const struc
 		     struct store_filter **out, struct qd_err *err)
 {
 	static const enum filter_op ops[] = {
-		[VM_OP_EQ] = FILTER_EQ, [VM_OP_NE] = FILTER_NE, [VM_OP_LT] = FILTER_LT, [VM_OP_LE] = FILTER_LE,
-		[VM_OP_GT] = FILTER_GT, [VM_OP_GE] = FILTER_GE, [VM_OP_HAS] = FILTER_HAS, [VM_OP_HAS_NOT] = FILTER_HAS,
+		[VM_OP_EQ] = FILTER_EQ, [VM_OP_NE] = FILTER_NE, [VM_OP_LT] = FILTER_LT,
+			[VM_OP_LE] = FILTER_LE,
+		[VM_OP_GT] = FILTER_GT, [VM_OP_GE] = FILTER_GE, [VM_OP_HAS] = FILTER_HAS,
+			[VM_OP_HAS_NOT] = FILTER_HAS,
 	};
 	const struct vm_column *col = &view->cols[c->col];
 	struct filter_value v = { .type = FILTER_NULL };
@@ -63,8 +66,8 @@ static int join(struct store_filter **all, struct store_filter *one, struct qd_e
 	return *all ? 0 : err_oom(err, "building a filter");
 }
 
-static int build(enum store_table t, const struct vm_view *view, const struct vm_filter *f, const char *text,
-		 struct store_filter **out, struct qd_err *err)
+static int build(enum store_table t, const struct vm_view *view, const struct vm_filter *f,
+		 const char *text, struct store_filter **out, struct qd_err *err)
 {
 	struct store_filter *one = NULL;
 	int rc = 0;
@@ -89,8 +92,8 @@ static int build(enum store_table t, const struct vm_view *view, const struct vm
 	return rc;
 }
 
-static int list(const struct vm_store_ctx *c, const struct vm_view *v, const struct vm_query *q, const char *text,
-		int64_t **ids, size_t *n, struct qd_err *err)
+static int list(const struct vm_store_ctx *c, const struct vm_view *v, const struct vm_query *q,
+		const char *text, int64_t **ids, size_t *n, struct qd_err *err)
 {
 	enum store_table t = tables[v->table];
 	struct store_query sq = { .sort = -1 };
@@ -110,14 +113,14 @@ static int list(const struct vm_store_ctx *c, const struct vm_view *v, const str
 	return rc;
 }
 
-static int ids_of(void *ctx, const struct vm_view *v, const struct vm_query *q, int64_t **ids, size_t *n,
-		  struct qd_err *err)
+static int ids_of(void *ctx, const struct vm_view *v, const struct vm_query *q, int64_t **ids,
+		  size_t *n, struct qd_err *err)
 {
 	return list(ctx, v, q, NULL, ids, n, err);
 }
 
-static int find(void *ctx, const struct vm_view *v, const struct vm_query *q, const char *text, int64_t **ids,
-		size_t *n, struct qd_err *err)
+static int find(void *ctx, const struct vm_view *v, const struct vm_query *q, const char *text,
+		int64_t **ids, size_t *n, struct qd_err *err)
 {
 	return list(ctx, v, q, text, ids, n, err);
 }

@@ -43,7 +43,7 @@
 
 static const struct vm_column rank[] = {
 	{ NULL, "#", "#", VM_K_ROWNO, 4, 9 },
-	{ "tensor", "tensor", "tensor", VM_K_NAME, 12, 1 },
+	{ "tensor", "tensor", "tensor", VM_K_NAME, 16, 1 },
 	{ "op", "op", "op", VM_K_TEXT, 9, 6 },
 	{ "xmodel_sqnr_db", "sqnr", "SQNR dB", VM_K_DB, 8, 2 },
 	{ "local_sqnr_db", "local", "local dB", VM_K_DB, 8, 3 },
@@ -73,7 +73,7 @@ static const struct vm_column layers[] = {
 
 static const struct vm_column weights[] = {
 	{ NULL, "#", "#", VM_K_ROWNO, 4, 8 },
-	{ "tensor", "tensor", "tensor", VM_K_NAME, 12, 1 },
+	{ "tensor", "tensor", "tensor", VM_K_NAME, 16, 1 },
 	{ "op", "op", "op", VM_K_TEXT, 9, 5 },
 	{ "sqnr_db", "sqnr", "SQNR dB", VM_K_DB, 8, 2 },
 	{ "worst_channel_sqnr_db", "channeldb", "worst ch. dB", VM_K_DB, 12, 3 },
@@ -147,14 +147,14 @@ static const struct vm_column help[] = {
 static const struct vm_view views[VM_V_COUNT] = {
 	[VM_V_RANK] = { "rank", "Rank", VM_T_ACTIVATION, VM_CTX_RANK, rank, N(rank), 1, 3,
 		"no activation was compared yet" },
-	[VM_V_WEIGHTS] = { "weights", "Weights", VM_T_WEIGHT, VM_CTX_WEIGHTS, weights, N(weights), 1, 3,
-		"no weight was matched" },
+	[VM_V_WEIGHTS] = { "weights", "Weights", VM_T_WEIGHT, VM_CTX_WEIGHTS, weights, N(weights),
+		1, 3, "no weight was matched" },
 	[VM_V_LAYERS] = { "layers", "Layers", VM_T_LAYERS, VM_CTX_LAYERS, layers, N(layers), 1, 0,
 		"no activation was compared yet" },
 	[VM_V_RUNS] = { "runs", "Runs", VM_T_RUNS, VM_CTX_RUNS, runs, N(runs), 9, 0,
 		"the store holds no run" },
-	[VM_V_UNMATCHED] = { "unmatched", "Unmatched", VM_T_UNMATCHED, VM_CTX_UNMATCHED, unmatched, N(unmatched), 0,
-		6, "every tensor has a partner" },
+	[VM_V_UNMATCHED] = { "unmatched", "Unmatched", VM_T_UNMATCHED, VM_CTX_UNMATCHED, unmatched,
+		N(unmatched), 0, 6, "every tensor has a partner" },
 	[VM_V_LOG] = { "log", "Log", VM_T_LOG, VM_CTX_LOG, log_cols, N(log_cols), 2, -1,
 		"no messages" },
 	[VM_V_HELP] = { "help", "Help", VM_T_HELP, VM_CTX_HELP, help, N(help), 2, -1, "" },
@@ -223,7 +223,8 @@ bool vm_column_sortable(const struct vm_column *c)
 
 bool vm_column_numeric(const struct vm_column *c)
 {
-	return c->kind != VM_K_TEXT && c->kind != VM_K_NAME && c->kind != VM_K_HIST && c->kind != VM_K_WHY;
+	return c->kind != VM_K_TEXT && c->kind != VM_K_NAME && c->kind != VM_K_HIST &&
+		c->kind != VM_K_WHY;
 }
 
 bool vm_value_number(const struct vm_value *v, double *out)
@@ -237,7 +238,8 @@ bool vm_value_number(const struct vm_value *v, double *out)
 	return true;
 }
 
-static bool number_of(const struct vm_view *v, const struct vm_value *row, const char *key, double *out)
+static bool number_of(const struct vm_view *v, const struct vm_value *row, const char *key,
+		      double *out)
 {
 	int c = vm_view_column(v, key);
 
@@ -258,7 +260,8 @@ const char *vm_why(const struct vm_view *v, const struct vm_value *row)
 	if (!number_of(v, row, "xmodel_sqnr_db", &sqnr))
 		return "";
 	if (!number_of(v, row, "local_sqnr_db", &local)) {
-		/* a quantizer without local error adds nothing; without a quantizer all of it came from above */
+		/* a quantizer without local error adds nothing; without a quantizer all of it came
+		 * from above */
 		return "inherited";
 	}
 	if (local >= sqnr + 3)

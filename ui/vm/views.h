@@ -1,7 +1,7 @@
 /* vm/views.h - which views there are and which columns they have, as const tables.
  *
- * One column table drives what is fetched, the list header, sorting, filter names, the tensor page and :rows.
- * Immutable; any thread.
+ * One column table drives what is fetched, the list header, sorting, filter names, the tensor page
+ * and :rows. Immutable; any thread.
  */
 #ifndef VM_VIEWS_H
 #define VM_VIEWS_H
@@ -45,9 +45,11 @@ struct vm_column {
 	int priority;           /* 1 = dropped last; 0 = only on the page */
 };
 
-enum vm_view_id { VM_V_RANK, VM_V_WEIGHTS, VM_V_LAYERS, VM_V_RUNS, VM_V_UNMATCHED, VM_V_LOG, VM_V_HELP, VM_V_COUNT };
+enum vm_view_id { VM_V_RANK, VM_V_WEIGHTS, VM_V_LAYERS, VM_V_RUNS, VM_V_UNMATCHED, VM_V_LOG,
+		 VM_V_HELP, VM_V_COUNT };
 
-enum vm_table { VM_T_ACTIVATION, VM_T_LAYERS, VM_T_WEIGHT, VM_T_UNMATCHED, VM_T_RUNS, VM_T_LOG, VM_T_HELP, VM_T_COUNT };
+enum vm_table { VM_T_ACTIVATION, VM_T_LAYERS, VM_T_WEIGHT, VM_T_UNMATCHED, VM_T_RUNS, VM_T_LOG,
+	       VM_T_HELP, VM_T_COUNT };
 
 struct vm_view {
 	const char *name;       /* after :view */
@@ -78,10 +80,11 @@ bool vm_column_sortable(const struct vm_column *c);
 /* Is it filtered by number (else by text)? */
 bool vm_column_numeric(const struct vm_column *c);
 
-/* What dominates the error of a row ("" when unknown). `row` holds the view's columns. One of: exact, zero signal,
- * non-finite, inherited, clipping, rounding, not quantized. Rules, design.md 5's shares not being stored yet:
- * inherited when the quantizer's own (local) error is less than half of the error's energy, that is local SQNR
- * at least 3 dB above; else clipping when RMSE/scale is above 0.5 (pure rounding is 0.289) and values clip. */
+/* What dominates the error of a row ("" when unknown). `row` holds the view's columns. One of:
+ * exact, zero signal, non-finite, inherited, clipping, rounding, not quantized. Rules, design.md
+ * 5's shares not being stored yet: inherited when the quantizer's own (local) error is less than
+ * half of the error's energy, that is local SQNR at least 3 dB above; else clipping when RMSE/scale
+ * is above 0.5 (pure rounding is 0.289) and values clip. */
 const char *vm_why(const struct vm_view *v, const struct vm_value *row);
 
 #endif
