@@ -219,7 +219,8 @@ int fs_atomic_open(struct fs_atomic *a, const char *path, bool private_file, str
 
 int fs_atomic_commit(struct fs_atomic *a, struct qd_err *err)
 {
-	bool bad = ferror(a->f) || fflush(a->f) || fault_hit(FAULT_IO) || fsync(fileno(a->f));
+	bool bad = ferror(a->f) || fflush(a->f) || (fault_hit(FAULT_IO) && (errno = EIO, true)) ||
+		   fsync(fileno(a->f));
 	int rc = 0;
 
 	if (bad)

@@ -9,6 +9,7 @@
 #include "tensor/dtype.h"
 
 enum { MAX_DEPTH = 32 };
+enum { INPUT, DEFINED };                /* what a scope's map holds */
 
 /* `names` are defined so far, `all` also by later nodes. */
 struct scope { struct map names, all; const struct scope *outer; };
@@ -71,7 +72,25 @@ static int define(struct scope *s, const char *path, const char *name, struct qd
 		return 0;
 	if (map_get(&s->names, name) != MAP_NONE)
 		return err_set(err, QD_EINPUT, "%s: value %s is defined twice", path, shown(name, a, sizeof(a)));
-	return map_put(&s->names, name, 1) && map_put(&s->all, name, 1) ? 0 : err_oom(err, path);
+	return map_put(&s->names, name, DEFINED) && map_put(&s->all, name, 1) ? 0 : err_oom(err, path);
+}
+
+static int define_input(struct scope *s, const char *path, const char *name, size_t idx, struct qd_err *err)
+{
+	int rc;
+
+	if (!*onnx_str(name))
+		return err_set(err, QD_EINPUT, "%s: graph input %zu has no name", path, idx);
+	rc = define(s, path, name, err);
+	return rc || map_put(&s->names, name, INPUT) ? rc : err_oom(err, path);
+}
+
+/* An initializer may give a graph input its default value, once. */
+static int define_initializer(struct scope *s, const char *path, const char *name, struct qd_err *err)
+{
+	if (map_get(&s->names, onnx_str(name)) != INPUT)
+		return define(s, path, name, err);
+	return map_put(&s->names, name, DEFINED) ? 0 : err_oom(err, path);
 }
 
 static int check_graph(const char *path, const Onnx__GraphProto *g, const struct scope *outer, int depth,
@@ -80,7 +99,7 @@ static int check_graph(const char *path, const Onnx__GraphProto *g, const struct
 static int check_node(const char *path, const Onnx__NodeProto *n, size_t idx, struct scope *s, int depth,
 		      struct qd_err *err)
 {
-	char a[120], b[120];
+	char a[120], b[120], c[60];
 	size_t i, k;
 	int rc;
 
@@ -90,7 +109,7 @@ static int check_node(const char *path, const Onnx__NodeProto *n, size_t idx, st
 	for (i = 0; i < n->n_input; i++) {
 		if (*n->input[i] && !defined(s, n->input[i]))
 			return err_set(err, QD_EINPUT, "%s: node %zu (%s, %s) reads %s, which nothing before it "
-				       "defines", path, idx, n->op_type, shown(n->name, a, sizeof(a)),
+				       "defines", path, idx, shown(n->op_type, c, sizeof(c)), shown(n->name, a, sizeof(a)),
 				       shown(n->input[i], b, sizeof(b)));
 	}
 	for (i = 0; i < n->n_attribute; i++) {
@@ -123,12 +142,11 @@ static int check_graph(const char *path, const Onnx__GraphProto *g, const struct
 	if (depth > MAX_DEPTH)
 		return err_set(err, QD_EINPUT, "%s: bodies nested deeper than %d", path, MAX_DEPTH);
 	for (i = 0; !rc && i < g->n_input; i++)
-		rc = define(&s, path, g->input[i]->name, err);
+		rc = define_input(&s, path, g->input[i]->name, i, err);
 	for (i = 0; !rc && i < g->n_initializer; i++) {
 		rc = check_tensor(path, g->initializer[i], err);
-		/* an initializer may give a graph input its default value */
-		if (!rc && map_get(&s.names, onnx_str(g->initializer[i]->name)) == MAP_NONE)
-			rc = define(&s, path, g->initializer[i]->name, err);
+		if (!rc)
+			rc = define_initializer(&s, path, g->initializer[i]->name, err);
 	}
 	for (i = 0; !rc && i < g->n_sparse_initializer; i++) {
 		if (g->sparse_initializer[i]->values)

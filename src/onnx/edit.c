@@ -291,9 +291,14 @@ bool edit_name_nodes(struct onnx_model *m)
 
 	for (i = 0; ok && i < g->n_node; i++) {
 		Onnx__NodeProto *n = g->node[i];
+		size_t try = i;
 
-		if (!*onnx_str(n->name) || map_get(&seen, n->name) != MAP_NONE)
-			n->name = arena_printf(&m->arena, "qdebug_%zu_%s", i, n->op_type);
+		if (!n->name)
+			n->name = arena_strdup(&m->arena, "");
+		while (n->name && (!*n->name || map_get(&seen, n->name) != MAP_NONE)) {
+			n->name = arena_printf(&m->arena, "qdebug_%zu_%s", try, n->op_type);
+			try += g->n_node;
+		}
 		ok = n->name && map_put(&seen, n->name, (long)i);
 	}
 	map_release(&seen);

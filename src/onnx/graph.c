@@ -100,7 +100,8 @@ static void note_type(struct graph *g, const Onnx__ValueInfoProto *vi)
 	struct graph_value *v;
 	size_t d;
 
-	if (i < 0 || !vi->type || vi->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE)
+	if (i < 0 || g->values[i].init || !vi->type ||
+	    vi->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE)
 		return;
 	t = vi->type->tensor_type;
 	v = &g->values[i];
@@ -159,7 +160,7 @@ static bool collect_values(struct graph *g)
 			g->values[v].producer = (int)i;
 			g->values[v].out_slot = (int)k;
 		}
-		if (n->n_output == 1 && !strcmp(n->op_type, "Constant") && graph_attr(n, "value") &&
+		if (n->n_output == 1 && *n->output[0] && !strcmp(n->op_type, "Constant") && graph_attr(n, "value") &&
 		    graph_attr(n, "value")->t)
 			set_const(&g->values[graph_find(g, n->output[0])], graph_attr(n, "value")->t);
 	}
@@ -371,12 +372,14 @@ static int read_constant_node(const struct graph *g, int value, struct tensor *o
 		dim = (int64_t)a->n_floats;
 		if (!tensor_alloc(out, DT_FLOAT, 1, &dim))
 			return err_oom(err, g->model->path);
-		memcpy(out->owner, a->floats, out->bytes);
+		if (out->bytes)
+			memcpy(out->owner, a->floats, out->bytes);
 	} else if ((a = graph_attr(n, "value_ints"))) {
 		dim = (int64_t)a->n_ints;
 		if (!tensor_alloc(out, DT_INT64, 1, &dim))
 			return err_oom(err, g->model->path);
-		memcpy(out->owner, a->ints, out->bytes);
+		if (out->bytes)
+			memcpy(out->owner, a->ints, out->bytes);
 	} else {
 		return not_const(g, value, err);
 	}
@@ -390,13 +393,19 @@ static int transpose(const Onnx__NodeProto *n, struct tensor *t, struct qd_err *
 	size_t size = dtype_info(t->dtype)->bits / 8;
 	struct tensor out;
 	int perm[TENSOR_MAX_RANK], d;
+	unsigned seen = 0;
 
 	if (dtype_info(t->dtype)->bits % 8)
 		return err_set(err, QD_EINPUT, "cannot transpose packed elements");
+	if (a && a->n_ints != (size_t)t->rank)
+		return err_set(err, QD_EINPUT, "perm has %zu entries for a constant of rank %d", a->n_ints, t->rank);
 	for (d = 0; d < t->rank; d++) {
-		perm[d] = a && (size_t)d < a->n_ints ? (int)a->ints[d] : t->rank - 1 - d;
-		if (perm[d] < 0 || perm[d] >= t->rank)
-			return err_set(err, QD_EINPUT, "bad perm attribute");
+		int64_t from = a ? a->ints[d] : t->rank - 1 - d;
+
+		if (from < 0 || from >= t->rank || (seen & 1u << from))
+			return err_set(err, QD_EINPUT, "perm is no permutation of the %d dimensions", t->rank);
+		seen |= 1u << from;
+		perm[d] = (int)from;
 	}
 	for (d = t->rank - 1, i = 1; d >= 0; i *= t->dims[d--])
 		stride[d] = i;
@@ -419,34 +428,42 @@ static int transpose(const Onnx__NodeProto *n, struct tensor *t, struct qd_err *
 	return 0;
 }
 
+/* The shape a Reshape asks for, in t's own rank and dims; false when t's elements do not fill it. */
+static bool reshaped(const struct tensor *shape, struct tensor *t)
+{
+	struct tensor to;
+	int64_t dims[TENSOR_MAX_RANK];
+	int d, infer = -1;
+
+	if (shape->n > TENSOR_MAX_RANK || shape->dtype != DT_INT64)
+		return false;
+	for (d = 0; d < shape->n; d++) {
+		memcpy(&dims[d], (const char *)shape->data + 8 * (size_t)d, sizeof(dims[d]));
+		if (dims[d] == 0 && d < t->rank)
+			dims[d] = t->dims[d];
+		if (dims[d] == -1 && infer < 0) {
+			infer = d;
+			dims[d] = 1;
+		}
+	}
+	if (!tensor_shape(&to, t->dtype, (int)shape->n, dims))
+		return false;
+	if (infer >= 0)
+		dims[infer] = to.n ? t->n / to.n : 0;
+	if (!tensor_shape(&to, t->dtype, (int)shape->n, dims) || to.n != t->n)
+		return false;
+	t->rank = to.rank;
+	memcpy(t->dims, to.dims, sizeof(to.dims));
+	return true;
+}
+
 static int reshape(const struct graph *g, int node, struct tensor *t, struct qd_err *err)
 {
 	struct tensor shape = { 0 };
-	int64_t dims[TENSOR_MAX_RANK], known = 1;
-	int rc, d, infer = -1;
+	int rc = graph_const_read(g, graph_in(g, node, 1), &shape, err);
 
-	rc = graph_const_read(g, graph_in(g, node, 1), &shape, err);
-	if (rc)
-		return rc;
-	if (shape.n > TENSOR_MAX_RANK)
-		rc = err_set(err, QD_EINPUT, "rank out of bounds");
-	for (d = 0; !rc && d < shape.n; d++) {
-		dims[d] = (int64_t)tensor_get(&shape, d);
-		if (dims[d] == 0 && d < t->rank)
-			dims[d] = t->dims[d];
-		if (dims[d] < 0)
-			infer = d;
-		else
-			known *= dims[d];
-	}
-	if (!rc && infer >= 0)
-		dims[infer] = known ? t->n / known : 0;
-	if (!rc && (infer < 0 ? known : known * dims[infer]) != t->n)
+	if (!rc && !reshaped(&shape, t))
 		rc = err_set(err, QD_EINPUT, "%s: a constant is reshaped to a different size", g->model->path);
-	if (!rc) {
-		t->rank = (int)shape.n;
-		memcpy(t->dims, dims, (size_t)t->rank * sizeof(dims[0]));
-	}
 	tensor_release(&shape);
 	return rc;
 }

@@ -12,15 +12,65 @@
 #include "onnx/tensor_proto.h"
 #include "tensor/dtype.h"
 
-static void *pb_alloc(void *arena, size_t size)
+/* protobuf-c cannot say why it failed: the allocator remembers. */
+struct pb_memory { struct arena *arena; bool oom; };
+
+static void *pb_alloc(void *memory, size_t size)
 {
-	return arena_alloc(arena, size);
+	struct pb_memory *m = memory;
+	void *p = arena_alloc(m->arena, size);
+
+	m->oom |= !p;
+	return p;
 }
 
-static void pb_free(void *arena, void *p)
+static void pb_free(void *memory, void *p)
 {
-	(void)arena;
+	(void)memory;
 	(void)p;        /* the arena releases everything at once */
+}
+
+/* The decoder recurses once a message: 32 levels of bodies are 96 messages, and some for what is in them. */
+enum { MAX_NESTING = 128 };
+
+static bool read_varint(const unsigned char **p, const unsigned char *end, uint64_t *v)
+{
+	int shift;
+
+	*v = 0;
+	for (shift = 0; shift < 64 && *p < end; shift += 7) {
+		*v |= (uint64_t)(**p & 0x7F) << shift;
+		if (!(*(*p)++ & 0x80))
+			return true;
+	}
+	return false;
+}
+
+/* False when messages nest too deep. Bytes that do not decode are left to the decoder. */
+static bool nesting_ok(const ProtobufCMessageDescriptor *d, const unsigned char *p, const unsigned char *end, int depth)
+{
+	static const int fixed[] = { [1] = 8, [5] = 4 };
+	const ProtobufCFieldDescriptor *f;
+	uint64_t tag, n;
+
+	if (depth > MAX_NESTING)
+		return false;
+	while (p < end && read_varint(&p, end, &tag)) {
+		int wire = (int)(tag & 7);
+
+		n = wire == 1 || wire == 5 ? (uint64_t)fixed[wire] : 0;
+		if ((wire == 0 || wire == 2) && !read_varint(&p, end, &n))
+			return true;
+		if (wire == 0)
+			continue;
+		if ((wire != 1 && wire != 2 && wire != 5) || n > (uint64_t)(end - p))
+			return true;
+		f = wire == 2 ? protobuf_c_message_descriptor_get_field(d, (unsigned)(tag >> 3)) : NULL;
+		if (f && f->type == PROTOBUF_C_TYPE_MESSAGE && !nesting_ok(f->descriptor, p, p + n, depth + 1))
+			return false;
+		p += n;
+	}
+	return true;
 }
 
 void onnx_free(struct onnx_model *m)
@@ -43,18 +93,23 @@ void onnx_free(struct onnx_model *m)
 int onnx_decode(const void *bytes, size_t n, const char *name, struct onnx_model **out, struct qd_err *err)
 {
 	struct onnx_model *m = mem_zalloc(sizeof(*m));
-	ProtobufCAllocator alloc = { pb_alloc, pb_free, NULL };
+	struct pb_memory memory = { NULL, false };
+	ProtobufCAllocator alloc = { pb_alloc, pb_free, &memory };
+	bool flat = nesting_ok(&onnx__model_proto__descriptor, bytes, (const unsigned char *)bytes + n, 0);
 	int rc = 0;
 
 	*out = NULL;
 	if (!m)
 		return err_oom(err, name);
 	m->path = mem_strdup(name);
-	alloc.allocator_data = &m->arena;
-	if (m->path)
+	memory.arena = &m->arena;
+	if (m->path && flat)
 		m->proto = onnx__model_proto__unpack(&alloc, n, bytes);
-	if (!m->path)
+	if (!m->path || memory.oom)
 		rc = err_oom(err, name);
+	else if (!flat)
+		rc = err_set(err, QD_EINPUT, "%s: its messages nest deeper than %d; bodies may nest 32 deep", name,
+			     MAX_NESTING);
 	else if (!m->proto)
 		rc = err_set(err, QD_EINPUT, "%s: not an ONNX model, or cut short (%zu bytes do not decode as a "
 			     "ModelProto); export or copy it again", name, n);
@@ -201,6 +256,7 @@ static int map_tensor(void *ctx, const Onnx__TensorProto *t, struct qd_err *err)
 const unsigned char *onnx_external_bytes(const struct onnx_model *m, const Onnx__TensorProto *t, size_t *n)
 {
 	const struct onnx_file *f;
+	static const unsigned char nothing;     /* an empty file is not mapped */
 	struct ext_ref r;
 	struct tensor shape;
 
@@ -209,7 +265,7 @@ const unsigned char *onnx_external_bytes(const struct onnx_model *m, const Onnx_
 	    r.offset > f->map.size || shape.bytes > f->map.size - r.offset)
 		return NULL;
 	*n = shape.bytes;
-	return f->map.data + r.offset;
+	return f->map.data ? f->map.data + r.offset : &nothing;
 }
 
 int onnx_tensor(const struct onnx_model *m, const Onnx__TensorProto *t, struct tensor *out, struct qd_err *err)
