@@ -299,8 +299,8 @@ def weight_complaints(row, x, y, fg, qg):
         if row["axis"] is None or row["axis"] % x.ndim != quantizer.axis % x.ndim:
             yield f"axis is {row['axis']}, not {quantizer.axis}"
     axis = channel_axis(fg, qg, row, x.shape)
-    if axis is None or x.ndim == 0 or x.shape[axis % x.ndim] < 2:
-        return      # one channel: the whole weight
+    if axis is None or x.ndim == 0:
+        return
     want, silent = worst_channel(x, y, axis % x.ndim)
     if not silent and not close_db(row["worst_channel_sqnr_db"], want):
         yield f"worst_channel_sqnr_db is {row['worst_channel_sqnr_db']}, not {want}"
