@@ -75,7 +75,9 @@ int schema_migrate(struct store *st, const struct schema_plan *plan, int from, s
 
 /* Most pages the file may have (tests of a full disk); 0 = no limit. */
 void store_set_max_pages(struct store *st, int64_t pages);
-int64_t process_start(int64_t pid);             /* kernel start ticks, STORE_NONE unknown or gone */
+enum { PROCESS_ENDED = -1 };
+/* kernel start ticks, PROCESS_ENDED of a zombie, STORE_NONE unknown or gone */
+int64_t process_start(int64_t pid);
 void utc_now(char out[32]);                     /* 2026-01-31T12:00:00Z */
 
 /* ---- record.c: one table of fields a record yields its SQL, binding and reading ---- */

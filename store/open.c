@@ -517,9 +517,12 @@ int64_t process_start(int64_t pid)
 		return STORE_NONE;
 	if (getdelim(&text, &n, '\0', f) > 0 && (p = strrchr(text, ')'))) {
 		p++;
+		/* a killed process that nobody has waited for yet does no work */
+		if (p[0] == ' ' && (p[1] == 'Z' || p[1] == 'X'))
+			v = PROCESS_ENDED;
 		for (int i = 0; i < 20 && p; i++)
 			p = (p = strchr(p, ' ')) ? p + 1 : NULL;
-		if (p) {
+		if (p && v != PROCESS_ENDED) {
 			v = strtoll(p, &end, 10);
 			if (end == p)
 				v = STORE_NONE;
@@ -537,7 +540,7 @@ static bool owner_alive(int64_t pid, int64_t start)
 	if (pid <= 0 || pid > INT32_MAX || (kill((pid_t)pid, 0) < 0 && errno == ESRCH))
 		return false;
 	now = process_start(pid);
-	return start == STORE_NONE || now == STORE_NONE || now == start;
+	return now != PROCESS_ENDED && (start == STORE_NONE || now == STORE_NONE || now == start);
 }
 
 bool store_owner_alive(const struct store_run *run)

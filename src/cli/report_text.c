@@ -61,8 +61,10 @@ static void add_model(struct str *out, const char *label, const struct store_mod
 	str_addf(out, "%-8s", label);
 	add_elided(out, path.p ? path.p : "", width - 8);
 	str_addf(out, "\n        opset %lld, %lld nodes", (long long)m->opset, (long long)m->n_nodes);
-	if (!strcmp(m->role, "quant"))
-		str_addf(out, ", format %s", m->format);
+	if (!strcmp(m->role, "quant")) {
+		str_add(out, ", format ");
+		str_add_escaped(out, m->format);
+	}
 	str_addc(out, '\n');
 	str_release(&path);
 }
@@ -76,12 +78,18 @@ static void add_run(struct report *r, struct str *out)
 {
 	const struct store_run *run = &r->run;
 
-	str_addf(out, "run %lld, %s observer, ONNX Runtime ", (long long)run->id, run->observer);
+	str_addf(out, "run %lld, ", (long long)run->id);
+	str_add_escaped(out, run->observer);
+	str_add(out, " observer, ONNX Runtime ");
 	str_add_escaped(out, run->engine);
 	str_addf(out, ", %.3g s, peak memory %.3g MiB\n", run->seconds, (double)run->peak_rss / 1048576);
 	if (strcmp(run->status, "done")) {
-		str_addf(out, "NOT FINISHED (%s): the numbers cover %lld of %lld samples\n", run->status,
-			 (long long)run->samples_done, (long long)run->samples);
+		bool dead = !strcmp(run->status, "running") && !store_owner_alive(run);
+
+		str_add(out, "NOT FINISHED (");
+		str_add_escaped(out, dead ? "killed" : run->status);
+		str_addf(out, "): the numbers cover %lld of %lld samples\n", (long long)run->samples_done,
+			 (long long)run->samples);
 		if (run->message && !strcmp(run->status, "failed")) {
 			str_add(out, "  ");
 			str_add_escaped(out, run->message);
@@ -114,6 +122,14 @@ static void add_head(struct report *r, struct str *out)
 	str_release(&path);
 }
 
+/* What the lines under "Next" need; texts are copies. */
+struct advice {
+	int outputs, exact_outputs;
+	struct str tensor, weight, bad;         /* lowest local SQNR; lowest weight SQNR; first with NaN/Inf */
+	double local_db, clipped, weight_db;
+	bool per_tensor;                        /* the weight has one scale only */
+};
+
 /* ---- outputs ---- */
 
 static const struct table_column output_columns[] = {
@@ -122,12 +138,17 @@ static const struct table_column output_columns[] = {
 	{ "equal %", true, false, 1 }, { "NaN/Inf float", true, false, 3 }, { "NaN/Inf quant", true, false, 3 },
 };
 
+struct outputs { struct text_table t; struct advice *advice; };
+
 static int output_row(void *ctx, const struct store_row *row, struct qd_err *err)
 {
-	struct text_table *t = ctx;
+	struct outputs *o = ctx;
+	struct text_table *t = &o->t;
 	double cosine = num(ST_OUTPUTS, row, "cosine");
 
 	(void)err;
+	o->advice->outputs++;
+	o->advice->exact_outputs += num(ST_OUTPUTS, row, "exact") > 0;
 	table_add(t, text(ST_OUTPUTS, row, "name"));
 	add_db(t, ST_OUTPUTS, row, "sqnr_db");
 	if (isnan(cosine))
@@ -143,30 +164,22 @@ static int output_row(void *ctx, const struct store_row *row, struct qd_err *err
 	return 0;
 }
 
-static int add_outputs(struct report *r, struct str *out, struct qd_err *err)
+static int add_outputs(struct report *r, struct str *out, struct advice *a, struct qd_err *err)
 {
-	struct text_table t;
+	struct outputs o = { .advice = a };
 	int rc;
 
-	table_init(&t, output_columns, sizeof(output_columns) / sizeof(output_columns[0]));
-	rc = report_each(r, ST_OUTPUTS, output_row, &t, err);
+	table_init(&o.t, output_columns, sizeof(output_columns) / sizeof(output_columns[0]));
+	rc = report_each(r, ST_OUTPUTS, output_row, &o, err);
 	heading(r, out, "Outputs");
-	str_add(out, t.n_cells ? "\n" : ": none was compared\n");
-	if (t.n_cells)
-		table_render(&t, 2, r->width, r->color, out);
-	table_release(&t);
+	str_add(out, o.t.n_cells ? "\n" : ": none was compared\n");
+	if (o.t.n_cells)
+		table_render(&o.t, 2, r->width, r->color, out);
+	table_release(&o.t);
 	return rc;
 }
 
 /* ---- activations and weights ---- */
-
-/* What the lines under "Next" need; texts are copies. */
-struct advice {
-	struct str tensor, weight, bad;         /* lowest local SQNR; lowest weight SQNR; first with NaN/Inf */
-	double local_db, clipped, weight_db;
-	bool per_tensor;                        /* the weight has one scale only */
-	double weight_channel;                  /* its worst channel, NAN */
-};
 
 struct ranking {
 	struct text_table t;
@@ -251,7 +264,6 @@ static void note_weight(struct advice *a, const struct store_row *row)
 		return;
 	a->weight_db = db;
 	a->per_tensor = cell(ST_WEIGHTS, row, "axis")->null;
-	a->weight_channel = num(ST_WEIGHTS, row, "worst_channel");
 	keep_name(&a->weight, text(ST_WEIGHTS, row, "tensor"));
 }
 
@@ -382,7 +394,9 @@ static void say_advice(const struct advice *a, struct str *out)
 {
 	bool low = !isnan(a->local_db) && a->local_db < LOCAL_LOW;
 
-	if (a->bad.len)
+	if (a->outputs && a->exact_outputs == a->outputs)
+		str_add(out, "All outputs are exact: on this data quantization loses nothing.");
+	else if (a->bad.len)
 		str_addf(out, "%s has NaN or Inf in the quantized model only: start there.", a->bad.p);
 	else if (low && a->clipped > 0.001)
 		str_addf(out, "%s loses most to its own quantizer (%.3g dB) and clips %.3g %% of its values: its range is "
@@ -417,11 +431,12 @@ static void add_advice(struct report *r, const struct advice *a, struct str *out
 
 int report_text(struct report *r, struct str *out, struct qd_err *err)
 {
-	struct advice a = { STR_INIT, STR_INIT, STR_INIT, NAN, NAN, NAN, false, NAN };
+	struct advice a = { .tensor = STR_INIT, .weight = STR_INIT, .bad = STR_INIT, .local_db = NAN, .clipped = NAN,
+			    .weight_db = NAN };
 	int rc;
 
 	add_head(r, out);
-	rc = add_outputs(r, out, err);
+	rc = add_outputs(r, out, &a, err);
 	if (!rc)
 		rc = add_ranking(r, out, ST_ACTIVATIONS, &a, err);
 	if (!rc)

@@ -331,7 +331,8 @@ int match_run(const struct graph *f, const struct graph *folded, const struct gr
 		goto out;
 	}
 	qsort(out->pairs, out->n_pairs, sizeof(*out->pairs), by_position);
-	qsort(out->unmatched, out->n_unmatched, sizeof(*out->unmatched), by_side_position);
+	if (out->n_unmatched)
+		qsort(out->unmatched, out->n_unmatched, sizeof(*out->unmatched), by_side_position);
 out:
 	free(b.done);
 	free(b.covered);

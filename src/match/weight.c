@@ -11,6 +11,23 @@ enum { MAX_DEPTH = 64 };
 static int read_at(const struct graph *g, int value, struct tensor *out, struct linear *p, int depth,
 		   struct qd_err *err);
 
+/* A model in half precision computes its dequantized values in that type. */
+static int as_typed(const struct graph *g, int node, struct tensor *t, struct qd_err *err)
+{
+	int out = graph_out(g, node, 0), to = out < 0 ? DT_FLOAT : g->values[out].dtype;
+	struct tensor cast;
+
+	if (to == t->dtype || !dtype_is_float_tensor(to))
+		return 0;
+	if (!tensor_cast(t, to, &cast)) {
+		tensor_release(t);
+		return err_oom(err, "dequantizing a weight");
+	}
+	tensor_release(t);
+	*t = cast;
+	return 0;
+}
+
 static int dequantize(const struct graph *g, int node, struct tensor *t, struct linear *p, struct qd_err *err)
 {
 	struct tensor out;
@@ -55,10 +72,14 @@ static int read_dq(const struct graph *g, int node, struct tensor *out, struct l
 	rc = skeleton_params(g, node, p, err);
 	if (rc)
 		return rc;
-	if (skeleton_is_q(g, producer))
-		return round_trip(g, producer, out, p, depth, err);
-	rc = read_at(g, in, out, NULL, depth + 1, err);
-	return rc ? rc : dequantize(g, node, out, p, err);
+	if (skeleton_is_q(g, producer)) {
+		rc = round_trip(g, producer, out, p, depth, err);
+	} else {
+		rc = read_at(g, in, out, NULL, depth + 1, err);
+		if (!rc)
+			rc = dequantize(g, node, out, p, err);
+	}
+	return rc ? rc : as_typed(g, node, out, err);
 }
 
 static int read_at(const struct graph *g, int value, struct tensor *out, struct linear *p, int depth,

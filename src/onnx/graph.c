@@ -473,7 +473,7 @@ int graph_apply_view(const struct graph *g, int node, struct tensor *t, struct q
 {
 	const Onnx__NodeProto *n = g->g->node[node];
 	struct tensor out;
-	int to, rc;
+	int to;
 
 	if (!strcmp(n->op_type, "Transpose"))
 		return transpose(n, t, err);
@@ -484,14 +484,13 @@ int graph_apply_view(const struct graph *g, int node, struct tensor *t, struct q
 	to = (int)graph_attr_int(n, "to", 0);
 	if (to == t->dtype)
 		return 0;
-	if (to != DT_FLOAT && to != DT_DOUBLE)
+	if (!dtype_is_float_tensor(to))
 		return err_set(err, QD_EINPUT, "a constant is cast to %s", dtype_info(to)->name);
-	if (!tensor_alloc(&out, to, t->rank, t->dims))
-		return err_oom(err, "casting a constant");
-	rc = to == DT_FLOAT ? tensor_to_float(t, 0, t->n, out.owner) : tensor_to_double(t, 0, t->n, out.owner);
+	if (!tensor_cast(t, to, &out))
+		return err_set(err, QD_EINPUT, "a constant cannot be cast");
 	tensor_release(t);
 	*t = out;
-	return rc ? 0 : err_set(err, QD_EINPUT, "a constant cannot be cast");
+	return 0;
 }
 
 int graph_const_read(const struct graph *g, int value, struct tensor *out, struct qd_err *err)

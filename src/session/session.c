@@ -294,9 +294,16 @@ static int find_pairs(struct session *s, struct qd_err *err)
 		s->pair_id[i] = rows[i].id;
 	free(rows);
 	store_arena_release(&a);
+	if (!rc)
+		rc = store_begin(s->st, err);
 	if (rc)
 		return rc;
-	return store_resume_run(s->st, s->run.id, err);
+	rc = store_resume_run(s->st, s->run.id, err);
+	if (!rc)
+		rc = store_commit(s->st, err);
+	if (rc)
+		store_rollback(s->st);
+	return rc;
 }
 
 static int prepare_rows(struct session *s, struct qd_err *err)

@@ -84,7 +84,7 @@ static int one_weight(struct store *st, const struct models *m, const struct mat
 	} else if (!rc) {
 		int axis = q.axis >= 0 && q.n > 1 && !q.block_size ? q.axis : output_channel_axis(m, p, &x);
 
-		if (axis >= 0 && axis < x.rank && x.dims[axis] > 1 && x.dims[axis] <= 1 << 20)
+		if (axis >= 0 && axis < x.rank && x.dims[axis] >= 1 && x.dims[axis] <= 1 << 20)
 			spec.channel_axis = axis;
 		rc = put(st, id, &spec, &x, &y, err);
 	}

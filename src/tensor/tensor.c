@@ -95,6 +95,70 @@ float tensor_f16_to_f32(uint16_t h)
 	return f;
 }
 
+uint16_t tensor_f32_to_bf16(float f)
+{
+	uint32_t u;
+
+	memcpy(&u, &f, sizeof(u));
+	if (f != f)
+		return (uint16_t)(u >> 16 | 0x40);
+	return (uint16_t)((u + 0x7FFF + (u >> 16 & 1)) >> 16);
+}
+
+/* Halves to even: the difference to the truncated mantissa decides, an overflow carries into the
+ * exponent as it should. */
+uint16_t tensor_f32_to_f16(float f)
+{
+	uint32_t u, sign, rest;
+
+	memcpy(&u, &f, sizeof(u));
+	sign = u >> 16 & 0x8000;
+	u &= 0x7FFFFFFF;
+	if (u > 0x7F800000)
+		return (uint16_t)(sign | 0x7E00);
+	if (u >= 0x477FF000)            /* 65520 and more */
+		return (uint16_t)(sign | 0x7C00);
+	if (u < 0x38800000) {           /* subnormal: 2^-24 is 1; exact but for the last rounding */
+		memcpy(&f, &u, sizeof(f));
+		return (uint16_t)(sign | (uint32_t)lrintf(ldexpf(f, 24)));
+	}
+	u -= 112u << 23;
+	rest = u & 0x1FFF;
+	u >>= 13;
+	return (uint16_t)(sign | (u + (rest > 0x1000 || (rest == 0x1000 && u & 1))));
+}
+
+static void narrow(const float *from, int64_t n, int to, uint16_t *out)
+{
+	for (int64_t i = 0; i < n; i++)
+		out[i] = to == DT_FLOAT16 ? tensor_f32_to_f16(from[i]) : tensor_f32_to_bf16(from[i]);
+}
+
+bool tensor_cast(const struct tensor *t, int to, struct tensor *out)
+{
+	struct tensor f = { 0 };
+	bool ok;
+
+	if (to != DT_FLOAT && to != DT_DOUBLE && to != DT_FLOAT16 && to != DT_BFLOAT16)
+		return false;
+	if (!tensor_alloc(out, to, t->rank, t->dims))
+		return false;
+	if (to == DT_DOUBLE) {
+		ok = tensor_to_double(t, 0, t->n, out->owner);
+	} else if (to == DT_FLOAT) {
+		ok = tensor_to_float(t, 0, t->n, out->owner);
+	} else {
+		ok = tensor_alloc(&f, DT_FLOAT, t->rank, t->dims) &&
+		     tensor_to_float(t, 0, t->n, f.owner);
+		if (ok)
+			narrow(f.owner, t->n, to, out->owner);
+		tensor_release(&f);
+	}
+	if (!ok)
+		tensor_release(out);
+	return ok;
+}
+
 float tensor_f8_to_f32(int dtype, uint8_t v)
 {
 	bool e4 = dtype == DT_F8E4M3FN || dtype == DT_F8E4M3FNUZ;

@@ -45,6 +45,11 @@ char *tensor_shape_text(int rank, const int64_t *dims, char *buf, size_t size);
 
 float tensor_f16_to_f32(uint16_t h);
 float tensor_bf16_to_f32(uint16_t h);
+/* To the nearest, halves to even; too large becomes infinite. NaN stays NaN. */
+uint16_t tensor_f32_to_f16(float f);
+uint16_t tensor_f32_to_bf16(float f);
+/* An owned copy with another float type. False when out of memory or a type does not convert. */
+bool tensor_cast(const struct tensor *t, int to, struct tensor *out);
 float tensor_f8_to_f32(int dtype, uint8_t v);
 
 #endif

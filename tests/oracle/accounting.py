@@ -8,44 +8,50 @@ from common import FLOAT_TYPES, Graph, basic_optimized, load_graph, types_of
 
 
 def body(graph, path):
+    """Float tensors inside a body; with None for a type that inference does not know."""
     inferred = {v.name: v.type.tensor_type.elem_type
                 for v in list(graph.value_info) + list(graph.output)}
     floats = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE,
               onnx.TensorProto.BFLOAT16)
     for t in graph.initializer:
         if t.data_type in floats:
-            yield f"{path}/{t.name}"
+            yield f"{path}/{t.name}", True
     for node in graph.node:
         for out in node.output:
-            if inferred.get(out) in floats:
-                yield f"{path}/{out}"
+            if out and inferred.get(out) in (*floats, None):
+                yield f"{path}/{out}", inferred.get(out) in floats
         for a in node.attribute:
             if a.type == onnx.AttributeProto.GRAPH:
                 yield from body(a.g, f"{path}/{a.name}/{node.name}")
 
 
 def float_tensors(path):
+    """(names, names that may be float) of the model."""
     types = types_of(path)
-    names = [n for n in load_graph(path).names() if types.get(n) in FLOAT_TYPES]
     g = load_graph(path)
-    for k, node in enumerate(g.g.node):
+    names = [n for n in g.names() if types.get(n) in FLOAT_TYPES]
+    maybe = set()
+    typed = onnx.shape_inference.infer_shapes(g.model).graph
+    for k, node in enumerate(typed.node):
         for a in node.attribute:
             if a.type == onnx.AttributeProto.GRAPH:
-                names += body(a.g, f"{node.name or f'{node.op_type}_{k}'}/{a.name}")
-    return names
+                for name, sure in body(a.g, f"{node.name or f'{node.op_type}_{k}'}/{a.name}"):
+                    maybe.add(name)
+                    names += [name] if sure else []
+    return names, maybe
 
 
 def complete(report, fpath):
     """Each float tensor in at least one row or exactly one unmatched row."""
     rows = {r["tensor"] for t in ("activations", "weights") for r in report[t]}
     lost = collections.Counter(r["tensor"] for r in report["unmatched"] if r["side"] == "float")
-    names = float_tensors(fpath)
+    names, maybe = float_tensors(fpath)
     for name in names:
         if name in rows and lost[name]:
             yield f"{name}: has a row and is unmatched too"
         elif name not in rows and lost[name] != 1:
             yield f"{name}: no row and {lost[name]} unmatched rows"
-    for name in set(lost) - set(names):
+    for name in set(lost) - set(names) - maybe:
         yield f"{name}: unmatched, but no float tensor of the float model"
     for r in report["unmatched"]:
         # an initializer that nothing reads has no node to blame

@@ -334,7 +334,7 @@ def close(a, b, rel=1e-6, tiny=0.0):
     if isinstance(a, list) or isinstance(b, list):
         return (isinstance(a, list) and isinstance(b, list) and len(a) == len(b)
                 and all(close(p, q, rel, tiny) for p, q in zip(a, b)))
-    return abs(a - b) <= rel * max(abs(a), abs(b)) + tiny
+    return a == b or abs(a - b) <= rel * max(abs(a), abs(b)) + tiny
 
 
 def close_db(a, b, tolerance=1e-4):

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/fault.h"
 #include "base/fs.h"
 #include "tests/screen/sample_store.h"
 #include "tui/draw.h"
@@ -198,12 +199,97 @@ static void themes_are_as_recorded(void **state)
 	assert_int_equal(theme_for(88, false), THEME_16);
 }
 
+/* A store may claim anything: drawing stays inside the grid and comes to an end. */
+static void hostile_values_are_drawn(void **state)
+{
+	static const struct { double scale0; const char *scale, *zero; int64_t qmin, qmax;
+	double lo, hi; } cases[] = {
+		{ 1e-300, "1e-300", "0", INT64_MIN + 1, INT64_MAX, -1, 1 },
+		{ 1e300, "1e300", "inf", -128, 127, -1e308, 1e308 },
+		{ 1, "nan", "[1,2,3]", 5, -5, 3, -3 },
+		{ 0, "0", "0", 0, 0, 0, 0 },
+		{ 1, "1", "4294967295", 4294967290, 4294967295, 1e-320, 2e-320 },
+	};
+	struct qd_err err = { 0 };
+	struct surface s = { 0 };
+	struct draw d = { &s, glyphs_get(true), &theme_default_limits };
+	struct vm_app *app;
+	struct store *st;
+	int64_t run;
+
+	(void)state;
+	sample_must(store_create_or_open(path_of_store, 0, &st, &err), &err);
+	sample_must(store_begin(st, &err), &err);
+	run = sample_run(st, &(struct store_model){ .id = 1 }, &(struct store_model){ .id = 2 }, 1,
+			 0, &err);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct store_total_extra extra = { 300, 1LL << 60, -1e300, "ffffffffffffffff" };
+		struct store_pair p = {
+			.kind = "activation", .pos = (int64_t)i, .tensor = "t", .op = "O",
+				.scale = cases[i].scale,
+			.zero_point = cases[i].zero, .scale0 = cases[i].scale0,
+				.qmin = cases[i].qmin,
+			.qmax = cases[i].qmax, .zero0 = 0, .axis = STORE_NONE,
+				.block_size = STORE_NONE,
+			.channel_axis = 0,
+		};
+		struct store_sums sums;
+
+		sample_must(store_add_pairs(st, run, &p, 1, &err), &err);
+		sample_sums(&sums, 10, 300, 1);
+		sums.min_x = cases[i].lo;
+		sums.max_x = cases[i].hi;
+		sums.n_clipped = INT64_MAX;
+		sample_must(store_put_total(st, p.id, &sums, &extra, &err), &err);
+		sample_hist(st, p.id, &err);
+		sample_channels(st, p.id, &err);
+		sample_codes(st, p.id, &err);
+	}
+	sample_must(store_commit(st, &err), &err);
+	app = open_app();
+	assert_true(surface_resize(&s, 50, 200));
+	assert_int_equal(vm_app_list(app)->n, 5);
+	for (int i = 0; i < 5; i++) {
+		press(&d, app, "o<Enter>G<Esc>oj");
+		assert_true(s.cursor_row < 50 && s.cursor_col < 200);
+	}
+	vm_app_close(app);
+	surface_release(&s);
+	sample_must(store_begin(st, &err), &err);
+	sample_must(store_delete_run(st, run, &err), &err);
+	sample_must(store_commit(st, &err), &err);
+	store_close(st);
+}
+
+/* Whatever allocation fails while a screen is drawn, it is drawn without what was lost. */
+static void lost_memory_costs_a_part_of_the_screen(void **state)
+{
+	(void)state;
+	for (long k = 1;; k += k < 60 ? 1 : 17) {
+		struct surface s = { 0 };
+		struct draw d = { &s, glyphs_get(true), &theme_default_limits };
+		struct vm_app *app = open_app();
+
+		assert_true(surface_resize(&s, 24, 80));
+		fault_arm(FAULT_ALLOC, k, false);
+		press(&d, app, "o<Enter>q3i");
+		surface_release(&s);
+		vm_app_close(app);
+		if (!fault_fired(FAULT_ALLOC))
+			break;
+		fault_arm(FAULT_ALLOC, 0, false);
+	}
+	fault_arm(FAULT_ALLOC, 0, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(screens_look_as_recorded),
 		cmocka_unit_test(any_size_is_drawn),
 		cmocka_unit_test(themes_are_as_recorded),
+		cmocka_unit_test(hostile_values_are_drawn),
+		cmocka_unit_test(lost_memory_costs_a_part_of_the_screen),
 	};
 
 	return cmocka_run_group_tests(tests, make_store, drop_store);
