@@ -60,19 +60,24 @@ static void split(const struct linear *p, const struct tensor *t, int64_t *inner
 	*size = t->dims[p->axis];
 }
 
+/* Without the sum of size and block size, which may not fit. */
+static int64_t n_blocks(const struct linear *p, int64_t size)
+{
+	return size / p->block_size + (size % p->block_size != 0);
+}
+
 static bool fits(const struct linear *p, const struct tensor *t)
 {
-	int64_t inner, size, blocks;
+	int64_t inner, size;
 
 	if (p->n == 1 && !p->block_size)
 		return true;
-	if (p->axis < 0 || p->axis >= t->rank)
+	if (p->axis < 0 || p->axis >= t->rank || p->block_size < 0)
 		return false;
 	split(p, t, &inner, &size);
 	if (!p->block_size)
 		return p->n == size;
-	blocks = (size + p->block_size - 1) / p->block_size;
-	return size == 0 || p->n == t->n / size * blocks;
+	return size == 0 || p->n == t->n / size * n_blocks(p, size);
 }
 
 int64_t linear_index(const struct linear *p, const struct tensor *t, int64_t i)
@@ -84,7 +89,7 @@ int64_t linear_index(const struct linear *p, const struct tensor *t, int64_t i)
 	split(p, t, &inner, &size);
 	if (!p->block_size)
 		return i / inner % size;
-	blocks = (size + p->block_size - 1) / p->block_size;
+	blocks = n_blocks(p, size);
 	return (i / (inner * size) * blocks + i / inner % size / p->block_size) * inner + i % inner;
 }
 

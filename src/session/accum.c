@@ -126,36 +126,45 @@ static bool is_integer_output(const struct compare_item *it, const struct compar
 	return it->pair->kind == MATCH_OUTPUT && r->equal.total > 0;
 }
 
-static int finish_block(struct accum *a, struct qd_err *err)
+/* Room for the block that the next sample fills, before anything of it is folded: a failure must leave whole samples. */
+static int reserve_block(struct accum *a, struct accum_block *b, struct qd_err *err)
 {
 	size_t n = (size_t)a->c->n_items;
-	struct accum_block b = { a->samples / STORE_BLOCK_SAMPLES - 1, mem_array(n, sizeof(*b.sums)),
-				 mem_array(n * STORE_BLOCK_SAMPLES, sizeof(*b.recs)) };
-	size_t i;
 
-	if (!b.sums || !b.recs || !mem_grow(&a->pending, &a->cap_pending, a->n_pending + 1, sizeof(b))) {
-		free(b.sums);
-		free(b.recs);
-		return err_oom(err, "keeping a block of results");
-	}
+	*b = (struct accum_block){ a->samples / STORE_BLOCK_SAMPLES, mem_array(n, sizeof(*b->sums)),
+				   mem_array(n * STORE_BLOCK_SAMPLES, sizeof(*b->recs)) };
+	if (b->sums && b->recs && mem_grow(&a->pending, &a->cap_pending, a->n_pending + 1, sizeof(*b)))
+		return 0;
+	free(b->sums);
+	free(b->recs);
+	return err_oom(err, "keeping a block of results");
+}
+
+static void finish_block(struct accum *a, const struct accum_block *b)
+{
+	size_t n = (size_t)a->c->n_items, i;
+
 	for (i = 0; i < n; i++) {
 		struct accum_item *it = &a->items[i];
 
-		b.sums[i] = it->block;
-		memcpy(b.recs + i * STORE_BLOCK_SAMPLES, it->recs, sizeof(it->recs));
+		b->sums[i] = it->block;
+		memcpy(b->recs + i * STORE_BLOCK_SAMPLES, it->recs, sizeof(it->recs));
 		store_sums_fold(&it->total, &it->block);
 		store_sums_init(&it->block);
 	}
-	a->pending[a->n_pending++] = b;
-	return 0;
+	a->pending[a->n_pending++] = *b;
 }
 
 int accum_add(struct accum *a, const struct compare_slot *slot, struct qd_err *err)
 {
 	int64_t sample = a->samples, at = sample % STORE_BLOCK_SAMPLES, k;
+	bool last = at == STORE_BLOCK_SAMPLES - 1;
+	struct accum_block b;
 	struct store_sums one;
 	int i;
 
+	if (last && reserve_block(a, &b, err))
+		return QD_ENOMEM;
 	for (i = 0; i < a->c->n_items; i++) {
 		struct accum_item *it = &a->items[i];
 
@@ -173,7 +182,9 @@ int accum_add(struct accum *a, const struct compare_slot *slot, struct qd_err *e
 	for (k = 0; slot && k < a->c->n_chan; k++)
 		a->chan[k] += slot->chan[k];
 	a->samples++;
-	return a->samples % STORE_BLOCK_SAMPLES == 0 ? finish_block(a, err) : 0;
+	if (last)
+		finish_block(a, &b);
+	return 0;
 }
 
 /* --- summaries for lists ------------------------------------------------------------ */

@@ -42,6 +42,7 @@ struct session {
 	double started, seconds_before, last_commit, commit_cost, last_notify;
 	int64_t done_before;            /* samples that an earlier process did */
 	int64_t bad;
+	int64_t stored, stored_bad;     /* samples the store has, and how many of them are empty */
 	session_notify *notify;
 	void *notify_ctx;
 	pthread_mutex_t lock;           /* progress */
@@ -351,8 +352,12 @@ static int commit(struct session *s, struct qd_err *err)
 		rc = store_set_progress(s->st, s->run.id, s->acc.samples, s->bad, seconds(s), peak_rss(), err);
 	if (!rc)
 		rc = store_commit(s->st, err);
-	if (rc)
+	if (rc) {
 		store_rollback(s->st);
+	} else {
+		s->stored = s->acc.samples;
+		s->stored_bad = s->bad;
+	}
 	s->last_commit = clock_now();
 	s->commit_cost = s->last_commit - t;
 	return rc;
@@ -451,15 +456,23 @@ static int check_files(const struct session *s, struct qd_err *err)
 	return rc;
 }
 
-static void set_status(struct session *s, const char *status, const char *message)
+/* Only what was committed is claimed: a resumed run goes on from there. */
+static int set_status(struct session *s, const char *status, const char *message, struct qd_err *err)
 {
-	struct qd_err ignored;
+	int rc;
 
-	if (!s->st || !s->run.id || store_begin(s->st, &ignored))
-		return;
-	if (store_set_progress(s->st, s->run.id, s->acc.samples, s->bad, seconds(s), peak_rss(), &ignored) ||
-	    store_finish_run(s->st, s->run.id, status, message, &ignored) || store_commit(s->st, &ignored))
+	if (!s->st || !s->run.id)
+		return 0;
+	rc = store_begin(s->st, err);
+	if (!rc)
+		rc = store_set_progress(s->st, s->run.id, s->stored, s->stored_bad, seconds(s), peak_rss(), err);
+	if (!rc)
+		rc = store_finish_run(s->st, s->run.id, status, message, err);
+	if (!rc)
+		rc = store_commit(s->st, err);
+	if (rc)
 		store_rollback(s->st);
+	return rc;
 }
 
 int session_run(struct session *s, session_notify *notify, void *ctx, struct qd_err *err)
@@ -473,6 +486,8 @@ int session_run(struct session *s, session_notify *notify, void *ctx, struct qd_
 	s->notify_ctx = ctx;
 	s->started = clock_now();
 	s->seconds_before = s->run.id ? s->run.seconds : 0;
+	s->stored = s->run.id ? s->run.samples_done : 0;
+	s->stored_bad = s->run.id ? s->run.samples_bad : 0;
 	rc = prepare_rows(s, &own);
 	if (!rc) {
 		progress_set(s, "samples", s->run.samples_done, s->run.samples, 0, true);
@@ -483,9 +498,9 @@ int session_run(struct session *s, session_notify *notify, void *ctx, struct qd_
 	if (!rc)
 		rc = check_files(s, &own);
 	if (rc)
-		set_status(s, rc == QD_ECANCEL ? "interrupted" : "failed", own.msg);
+		(void)!set_status(s, rc == QD_ECANCEL ? "interrupted" : "failed", own.msg, NULL);
 	else
-		set_status(s, "done", NULL);
+		rc = set_status(s, "done", NULL, &own);
 	s->done = !rc;
 	progress_set(s, "done", s->acc.samples, s->run.samples, 0, true);
 	if (rc && err)
