@@ -52,17 +52,24 @@ struct local_quant {
 
 /* The common case in one loop: float x, 8-bit codes of one quantizer, channels of at least 16.
  *
- * The local code c is guessed as rint(x * inv), saturated, and e' = x - fl(c * scale) taken in
- * float. A guess with |e'| <= FUSED_NEAR * scale is proven right, whatever inv was:
+ * The local code c is guessed as x * inv rounded, and e' = x - fl(c * scale) taken in float. A
+ * guess with |e'| <= FUSED_NEAR * scale is proven right, whatever inv was:
  *   |x / scale - c| <= FUSED_NEAR + |c| * 2^-24            (rounding of c * scale)
  *   |fl(x / scale) - c| <= FUSED_NEAR + (2 |c| + 1) * 2^-24 < 1/2     for |c| <= FUSED_CODE
- * so the quotient rounds to c, and as c is in range nothing is clipped. Then also x is within a
- * factor 2 of c * scale or c is 0: the difference is exact, and e' is the one stats/pair.h asks
- * for. A block whose largest |e'| is above that takes the kernel with the division. */
+ * so the quotient rounds to c. Then also x is within a factor 2 of c * scale, or c is 0: the
+ * difference is exact, and e' is the one stats/pair.h asks for. A block whose largest |e'| is
+ * above that takes the kernel with the division, and so does one where the code of the smallest or
+ * of the largest x is clipped. */
 #define FUSED_NEAR 0.49996f
 #define FUSED_SCALE_MIN 0x1p-100f       /* so that nothing above is subnormal or overflows */
 #define FUSED_SCALE_MAX 0x1p100f
-enum { FUSED_CODE = 300, FUSED_INNER = 16, FUSED_PIECES = PAIR_BLOCK / FUSED_INNER + 2 };
+#define FUSED_ROUND 0x1.8p23f           /* t + this - this = rint(t) for |t| < 2^22 */
+enum {
+	FUSED_CODE = 300,
+	FUSED_ZERO = 1 << 16,           /* largest zero point */
+	FUSED_INNER = 16,
+	FUSED_PIECES = PAIR_BLOCK / FUSED_INNER + 2,
+};
 
 struct fused_in {
 	const float *x;
@@ -71,13 +78,12 @@ struct fused_in {
 	int left, inner;        /* elements before the first boundary, > 0; between two, >= 16 */
 	int32_t zp;
 	float scale;
-	bool local;
-	struct local_quant q;   /* only read with `local` */
-	float inv;              /* 1 / q.scale */
+	bool local;             /* guess local codes; all x within the limits */
+	float step, inv;        /* local scale, its reciprocal */
 };
 
 struct fused_out {
-	struct run_sums sums;   /* all but x2 and e2, which are: */
+	struct run_sums sums;   /* y2, ae, max_e, min_y, max_y */
 	int pieces;             /* runs between boundaries, at least one */
 	double x2[FUSED_PIECES], e2[FUSED_PIECES];
 	double round;           /* sum of e'^2 and largest |e'|, with `local` */
@@ -89,9 +95,13 @@ typedef void dequant_fn(const void *q, int n, int32_t zp, float scale, float *y)
 
 struct kernels {
 	dequant_fn *dequant_u8, *dequant_s8, *dequant_u16, *dequant_s16;
-	/* NaN and infinities in x come out as such in e2 */
+	/* n >= 1; NaN and infinities in x come out as such in e2 */
 	void (*fused_u8)(const struct fused_in *in, struct fused_out *out);
 	void (*fused_s8)(const struct fused_in *in, struct fused_out *out);
+	/* smallest and largest; any value when there are NaNs */
+	void (*range)(const float *x, int n, float *min, float *max);
+	/* first i with |x[i] - y[i]| == e, or n */
+	int (*find)(const float *x, const float *y, int n, double e);
 	bool (*sums)(const float *x, const float *y, int n, struct run_sums *r);
 	bool (*sums_x)(const float *x, int n, struct run_sums *r);
 	bool (*moments)(const float *x, int n, struct run_moments *r);

@@ -211,6 +211,44 @@ V static bool moments(const float *x, int n, struct run_moments *r)
 	return isfinite(r->x2);
 }
 
+V static void range(const float *x, int n, float *min, float *max)
+{
+	__m256 a = _mm256_set1_ps(INFINITY), b = _mm256_set1_ps(-INFINITY), c = a, d = b;
+	int i;
+
+	for (i = 0; i + 16 <= n; i += 16) {
+		__m256 v = _mm256_loadu_ps(x + i), w = _mm256_loadu_ps(x + i + 8);
+
+		a = _mm256_min_ps(a, v);
+		b = _mm256_max_ps(b, v);
+		c = _mm256_min_ps(c, w);
+		d = _mm256_max_ps(d, w);
+	}
+	*min = low(_mm256_min_ps(a, c));
+	*max = high(_mm256_max_ps(b, d));
+	for (; i < n; i++) {
+		*min = x[i] < *min ? x[i] : *min;
+		*max = x[i] > *max ? x[i] : *max;
+	}
+}
+
+V static int find(const float *x, const float *y, int n, double want)
+{
+	__m256d w = _mm256_set1_pd(want);
+	int i;
+
+	for (i = 0; i + 4 <= n; i += 4) {
+		__m256d e = absolute(_mm256_sub_pd(widen(x + i), widen(y + i)));
+		int hit = _mm256_movemask_pd(_mm256_cmp_pd(e, w, _CMP_EQ_OQ));
+
+		if (hit)
+			return i + __builtin_ctz((unsigned)hit);
+	}
+	while (i < n && fabs((double)x[i] - y[i]) != want)
+		i++;
+	return i;
+}
+
 /* ---- the fused loop: 8 of the 16 lanes at a time, then the local part ---- */
 
 struct fused_acc {
@@ -233,14 +271,20 @@ V INLINE __m256d half_mask(__m256i m, int k)
 }
 
 /* 8 elements into all sums but the channel's; x and e as doubles. `m` NULL: all of them. */
-V INLINE void fused_step(struct fused_acc *a, const float *px, const char *q, __m256i zp,
+V INLINE void fused_step(struct fused_acc *a, const float *px, const char *q, __m256 two23_zp,
 			 __m256 scale, const __m256i *m, bool is_signed, __m256d x[2], __m256d e[2])
 {
 	__m128i b = _mm_loadl_epi64((const void *)q);
-	__m256i w = is_signed ? _mm256_cvtepi8_epi32(b) : _mm256_cvtepu8_epi32(b);
-	__m256 y = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(w, zp)), scale);
+	__m256 y, one = _mm256_set1_ps(1), two23 = _mm256_set1_ps(0x1p23f);
+	__m256d one_d = _mm256_set1_pd(1);
 	int k;
 
+	/* the code in the low bits of 2^23 makes 2^23 + q; subtracting in the multipliers, as the
+	 * adders have the conversions to do */
+	if (is_signed)
+		b = _mm_xor_si128(b, _mm_set1_epi8(-128));
+	y = _mm256_or_ps(_mm256_castsi256_ps(_mm256_cvtepu8_epi32(b)), two23);
+	y = _mm256_mul_ps(_mm256_fmsub_ps(y, one, two23_zp), scale);
 	if (m)
 		y = _mm256_and_ps(y, _mm256_castsi256_ps(*m));
 	UNROLL for (k = 0; k < 2; k++) {
@@ -251,7 +295,7 @@ V INLINE void fused_step(struct fused_acc *a, const float *px, const char *q, __
 		x[k] = widen(px + 4 * k);
 		if (m)
 			x[k] = _mm256_and_pd(x[k], half_mask(*m, k));
-		e[k] = _mm256_sub_pd(x[k], yd);
+		e[k] = _mm256_fmsub_pd(x[k], one_d, yd);
 		abs = absolute(e[k]);
 		a->y2[k] = _mm256_fmadd_pd(yd, yd, a->y2[k]);
 		a->ae[k] = _mm256_add_pd(a->ae[k], abs);
@@ -291,7 +335,7 @@ V INLINE int fused_half(const struct fused_in *in, struct fused_lanes *l, int h,
 	__m256d zero = _mm256_setzero_pd(), x[2], e[2];
 	struct fused_acc a = { { zero, zero }, { zero, zero }, { zero, zero }, { zero, zero }, zero };
 	int i = 0, n = in->n, cut = in->left, pieces = 0, k;
-	__m256i zp = _mm256_set1_epi32(in->zp);
+	__m256 zp = _mm256_set1_ps(0x1p23f + (float)(in->zp + (is_signed ? 128 : 0)));
 	__m256 scale = _mm256_set1_ps(in->scale);
 	const char *codes = in->codes;
 	__m128d t;
@@ -372,13 +416,12 @@ V INLINE void fused_codes(const struct fused_in *in, const struct fused_lanes *l
 		      (~_mm_cvtsi128_si32(b) & 255) - flip);
 }
 
-/* Range of x and, with `local`, the guessed errors. */
+/* The guessed errors. */
 V INLINE void fused_local(const struct fused_in *in, const struct fused_lanes *l,
-			  struct fused_out *o, bool local)
+			  struct fused_out *o)
 {
-	__m256 inv = _mm256_set1_ps(in->inv), step = _mm256_set1_ps(in->q.scale);
-	__m256 lo = _mm256_set1_ps(in->q.lo), hi = _mm256_set1_ps(in->q.hi);
-	__m256 min = _mm256_set1_ps(INFINITY), max = _mm256_set1_ps(-INFINITY);
+	__m256 inv = _mm256_set1_ps(in->inv), step = _mm256_set1_ps(in->step);
+	__m256 magic = _mm256_set1_ps(FUSED_ROUND), one = _mm256_set1_ps(1);
 	__m256 off = _mm256_setzero_ps(), sign = _mm256_set1_ps(-0.0f);
 	int i, k, whole = in->n & ~15;
 	__m256d round[4];
@@ -388,17 +431,11 @@ V INLINE void fused_local(const struct fused_in *in, const struct fused_lanes *l
 		const float *p = i < whole ? in->x + i : l->x;
 
 		UNROLL for (k = 0; k < 2; k++) {
-			__m256 v = _mm256_loadu_ps(p + 8 * k), c, e;
+			__m256 v = _mm256_loadu_ps(p + 8 * k), e;
 			__m256d a, b;
 
-			min = _mm256_min_ps(min, v);
-			max = _mm256_max_ps(max, v);
-			if (!local)
-				continue;
-			c = _mm256_round_ps(_mm256_mul_ps(v, inv),
-					    _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-			c = _mm256_min_ps(_mm256_max_ps(c, lo), hi);
-			e = _mm256_sub_ps(v, _mm256_mul_ps(c, step));
+			e = _mm256_fmsub_ps(_mm256_fmadd_ps(v, inv, magic), one, magic);
+			e = _mm256_fmsub_ps(v, one, _mm256_mul_ps(e, step));
 			if (i >= whole)
 				e = _mm256_and_ps(e, _mm256_castsi256_ps(below(in->n - i, 8 * k)));
 			off = _mm256_max_ps(off, _mm256_andnot_ps(sign, e));
@@ -408,8 +445,6 @@ V INLINE void fused_local(const struct fused_in *in, const struct fused_lanes *l
 			round[2 * k + 1] = _mm256_fmadd_pd(b, b, round[2 * k + 1]);
 		}
 	}
-	o->sums.min_x = low(min);
-	o->sums.max_x = high(max);
 	o->round = total(round);
 	o->off = high(off);
 }
@@ -437,9 +472,7 @@ V INLINE void fused(const struct fused_in *in, struct fused_out *o, bool is_sign
 	o->sums.ae = total_at(l.ae);
 	o->sums.max_e = top[0] > top[1] ? top[0] : top[1];
 	if (in->local)
-		fused_local(in, &l, o, true);
-	else
-		fused_local(in, &l, o, false);
+		fused_local(in, &l, o);
 }
 
 V static void fused_u8(const struct fused_in *in, struct fused_out *out)
@@ -623,7 +656,7 @@ V static void clamp(const float *x, int n, float lo, float hi, float *out)
 const struct kernels kernels_avx2 = {
 	.dequant_u8 = dequant_u8, .dequant_s8 = dequant_s8,
 	.dequant_u16 = dequant_u16, .dequant_s16 = dequant_s16,
-	.fused_u8 = fused_u8, .fused_s8 = fused_s8,
+	.fused_u8 = fused_u8, .fused_s8 = fused_s8, .range = range, .find = find,
 	.sums = sums, .sums_x = sums_x, .moments = moments, .local = local,
 	.chan = chan, .chan_last = chan_last, .bins = bins, .clamp = clamp,
 };

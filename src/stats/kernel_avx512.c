@@ -212,46 +212,102 @@ V static bool moments(const float *x, int n, struct run_moments *r)
 	return isfinite(r->x2);
 }
 
+V static void range(const float *x, int n, float *min, float *max)
+{
+	__m512 a = _mm512_set1_ps(INFINITY), b = _mm512_set1_ps(-INFINITY), c = a, d = b;
+	int i;
+
+	for (i = 0; i + 32 <= n; i += 32) {
+		__m512 v = _mm512_loadu_ps(x + i), w = _mm512_loadu_ps(x + i + 16);
+
+		a = _mm512_min_ps(a, v);
+		b = _mm512_max_ps(b, v);
+		c = _mm512_min_ps(c, w);
+		d = _mm512_max_ps(d, w);
+	}
+	for (; i < n; i += 16) {
+		__mmask16 m = (__mmask16)(n - i >= 16 ? 0xFFFF : (1 << (n - i)) - 1);
+		__m512 v = _mm512_maskz_loadu_ps(m, x + i);
+
+		a = _mm512_mask_min_ps(a, m, a, v);
+		b = _mm512_mask_max_ps(b, m, b, v);
+	}
+	*min = _mm512_reduce_min_ps(_mm512_min_ps(a, c));
+	*max = _mm512_reduce_max_ps(_mm512_max_ps(b, d));
+}
+
+V static int find(const float *x, const float *y, int n, double want)
+{
+	__m512d w = _mm512_set1_pd(want);
+	int i;
+
+	for (i = 0; i + 16 <= n; i += 16) {
+		struct acc a = absolute(sub(widen(x + i), widen(y + i)));
+		unsigned hit = _mm512_cmp_pd_mask(a.lo, w, _CMP_EQ_OQ) |
+			       (unsigned)_mm512_cmp_pd_mask(a.hi, w, _CMP_EQ_OQ) << 8;
+
+		if (hit)
+			return i + __builtin_ctz(hit);
+	}
+	while (i < n && fabs((double)x[i] - y[i]) != want)
+		i++;
+	return i;
+}
+
 /* ---- the fused loop ---- */
 
 struct fused_acc {
-	struct acc x2, e2, y2, ae, top, round;
-	__m512 min, max, off;
+	struct acc x2, e2, y2, ae, round;
+	__m512i top, top2;              /* largest |e|: doubles >= 0 are ordered like their bits */
+	__m512 off;
 };
 
+/* A code q is placed in the low bits of 2^23, which makes 2^23 + q without a conversion. */
 struct fused_const {
-	__m512i zp;
-	__m512 scale, inv, lo, hi, step;
+	__m512i two23;
+	__m512 two23_zp, scale, inv, round, step;
 };
 
 enum { ABS_MAX = 3 | 2 << 2 };  /* larger magnitude, sign cleared */
+
+/* a - b, a + b in the multipliers: the adders have the conversions to do. */
+V INLINE __m512 sub_ps(__m512 a, __m512 b)
+{
+	return _mm512_fmsub_ps(a, _mm512_set1_ps(1), b);
+}
+
+V INLINE struct acc sub_by_fma(struct acc a, struct acc b)
+{
+	__m512d one = _mm512_set1_pd(1);
+
+	return (struct acc){ _mm512_fmsub_pd(a.lo, one, b.lo), _mm512_fmsub_pd(a.hi, one, b.hi) };
+}
 
 /* 16 elements, or those of the mask, into all sums but the channel's; x and e as doubles. */
 V INLINE void fused_step(struct fused_acc *a, const struct fused_const *c, const float *px,
 			 const void *codes, __mmask16 m, bool is_signed, bool local, struct acc *x,
 			 struct acc *e)
 {
-	__m512 v = _mm512_maskz_loadu_ps(m, px), y;
 	__m128i q = _mm_maskz_loadu_epi8(m, codes);
-	__m512i w = is_signed ? _mm512_cvtepi8_epi32(q) : _mm512_cvtepu8_epi32(q);
+	__m512 v = _mm512_maskz_loadu_ps(m, px), y;
 	struct acc yd, abs;
 
-	y = _mm512_maskz_mul_ps(m, _mm512_cvtepi32_ps(_mm512_sub_epi32(w, c->zp)), c->scale);
+	if (is_signed)
+		q = _mm_xor_si128(q, _mm_set1_epi8(-128));
+	y = _mm512_castsi512_ps(_mm512_or_si512(_mm512_cvtepu8_epi32(q), c->two23));
+	y = _mm512_maskz_mul_ps(m, sub_ps(y, c->two23_zp), c->scale);
 	*x = m == 0xFFFF ? widen(px) : widen_ps(v);
 	yd = widen_ps(y);
-	*e = sub(*x, yd);
+	*e = sub_by_fma(*x, yd);
 	abs = absolute(*e);
 	a->y2 = add_square(a->y2, yd);
 	a->ae = add(a->ae, abs);
-	a->top.lo = _mm512_max_pd(a->top.lo, abs.lo);
-	a->top.hi = _mm512_max_pd(a->top.hi, abs.hi);
-	a->min = _mm512_mask_min_ps(a->min, m, a->min, v);
-	a->max = _mm512_mask_max_ps(a->max, m, a->max, v);
+	a->top = _mm512_max_epu64(a->top, _mm512_castpd_si512(abs.lo));
+	a->top2 = _mm512_max_epu64(a->top2, _mm512_castpd_si512(abs.hi));
 	if (local) {
-		__m512 t = _mm512_roundscale_ps(_mm512_mul_ps(v, c->inv), NEAREST);
+		__m512 t = _mm512_fmadd_ps(v, c->inv, c->round);
 
-		t = _mm512_min_ps(_mm512_max_ps(t, c->lo), c->hi);
-		t = _mm512_maskz_sub_ps(m, v, _mm512_mul_ps(t, c->step));
+		t = sub_ps(v, _mm512_mul_ps(sub_ps(t, c->round), c->step));
 		a->off = _mm512_range_ps(a->off, t, ABS_MAX);
 		a->round = add_square(a->round, widen_ps(t));
 	}
@@ -300,12 +356,14 @@ V INLINE void fused(const struct fused_in *in, struct fused_out *o, bool is_sign
 {
 	const char *codes = in->codes;
 	struct fused_acc a = {
-		acc_zero(), acc_zero(), acc_zero(), acc_zero(), acc_zero(), acc_zero(),
-		_mm512_set1_ps(INFINITY), _mm512_set1_ps(-INFINITY), _mm512_setzero_ps()
+		acc_zero(), acc_zero(), acc_zero(), acc_zero(), acc_zero(),
+		_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_ps()
 	};
 	struct fused_const c = {
-		_mm512_set1_epi32(in->zp), _mm512_set1_ps(in->scale), _mm512_set1_ps(in->inv),
-		_mm512_set1_ps(in->q.lo), _mm512_set1_ps(in->q.hi), _mm512_set1_ps(in->q.scale)
+		_mm512_castps_si512(_mm512_set1_ps(0x1p23f)),
+		_mm512_set1_ps(0x1p23f + (float)(in->zp + (is_signed ? 128 : 0))),
+		_mm512_set1_ps(in->scale), _mm512_set1_ps(in->inv), _mm512_set1_ps(FUSED_ROUND),
+		_mm512_set1_ps(in->step)
 	};
 	int i = 0, n = in->n, cut = in->left;
 	struct acc x, e;
@@ -343,9 +401,7 @@ V INLINE void fused(const struct fused_in *in, struct fused_out *o, bool is_sign
 	fused_flush(&a, o);
 	o->sums.y2 = total(a.y2);
 	o->sums.ae = total(a.ae);
-	o->sums.max_e = _mm512_reduce_max_pd(_mm512_max_pd(a.top.lo, a.top.hi));
-	o->sums.min_x = _mm512_reduce_min_ps(a.min);
-	o->sums.max_x = _mm512_reduce_max_ps(a.max);
+	o->sums.max_e = _mm512_reduce_max_pd(_mm512_castsi512_pd(_mm512_max_epu64(a.top, a.top2)));
 	o->round = total(a.round);
 	o->off = _mm512_reduce_max_ps(a.off);
 }
@@ -504,7 +560,7 @@ V static void clamp(const float *x, int n, float lo, float hi, float *out)
 const struct kernels kernels_avx512 = {
 	.dequant_u8 = dequant_u8, .dequant_s8 = dequant_s8,
 	.dequant_u16 = dequant_u16, .dequant_s16 = dequant_s16,
-	.fused_u8 = fused_u8, .fused_s8 = fused_s8,
+	.fused_u8 = fused_u8, .fused_s8 = fused_s8, .range = range, .find = find,
 	.sums = sums, .sums_x = sums_x, .moments = moments, .local = local,
 	.chan = chan, .chan_last = chan_last, .bins = bins, .clamp = clamp,
 };

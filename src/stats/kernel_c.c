@@ -53,6 +53,25 @@ static bool moments(const float *x, int n, struct run_moments *r)
 	return isfinite(r->x2);
 }
 
+static void range(const float *x, int n, float *min, float *max)
+{
+	*min = INFINITY;
+	*max = -INFINITY;
+	for (int i = 0; i < n; i++) {
+		*min = x[i] < *min ? x[i] : *min;
+		*max = x[i] > *max ? x[i] : *max;
+	}
+}
+
+static int find(const float *x, const float *y, int n, double e)
+{
+	int i;
+
+	for (i = 0; i < n && fabs((double)x[i] - y[i]) != e; i++)
+		;
+	return i;
+}
+
 static void flush(struct fused_out *o, struct sum_lanes *l)
 {
 	int k;
@@ -84,10 +103,9 @@ static void fused(const struct fused_in *in, struct fused_out *o, int flip)
 		max = c > max ? c : max;
 		sum_one(&l, &o->sums, k, in->x[i], (float)(c - in->zp) * in->scale);
 		if (in->local) {
-			float t = rintf(in->x[i] * in->inv), e;
+			float t = fmaf(in->x[i], in->inv, FUSED_ROUND) - FUSED_ROUND;
+			float e = in->x[i] - t * in->step;
 
-			t = t < in->q.lo ? in->q.lo : t > in->q.hi ? in->q.hi : t;
-			e = in->x[i] - t * in->q.scale;
 			round[k] += (double)e * e;
 			o->off = fabsf(e) > o->off ? fabsf(e) : o->off;
 		}
@@ -171,7 +189,7 @@ static void clamp(const float *x, int n, float lo, float hi, float *out)
 const struct kernels kernels_c = {
 	.dequant_u8 = dequant_u8, .dequant_s8 = dequant_s8,
 	.dequant_u16 = dequant_u16, .dequant_s16 = dequant_s16,
-	.fused_u8 = fused_u8, .fused_s8 = fused_s8,
+	.fused_u8 = fused_u8, .fused_s8 = fused_s8, .range = range, .find = find,
 	.sums = sums, .sums_x = sums_x, .moments = moments, .local = local,
 	.chan = chan, .chan_last = chan_last, .bins = bins, .clamp = clamp,
 };

@@ -158,14 +158,11 @@ static void merge_range(struct pair_sums *s, const struct run_sums *b, bool has_
 }
 
 /* Where the block's largest error is; only called when it is a new maximum. */
-static void locate(struct pair_sums *s, int64_t start, const float *x, const float *y, double max)
+static void locate(struct run *r, int64_t start, const float *x, const float *y, int len,
+		   double max)
 {
-	int i = 0;
-
-	while (fabs((double)x[i] - y[i]) != max)
-		i++;
-	s->max_abs_e = max;
-	s->max_index = start + i;
+	r->out->max_abs_e = max;
+	r->out->max_index = start + r->k->find(x, y, len, max);
 }
 
 /* Bitmap for the kernel, or NULL when values from min to max give no code that is new: after a few
@@ -265,7 +262,7 @@ static __attribute__((noinline)) void block_pre_floats(struct run *r, int64_t st
 static void prepare_fused(struct run *r)
 {
 	const struct pair_spec *spec = r->spec;
-	struct local_quant *q = &r->fused.q;
+	struct local_quant *q = &r->fused_quant;
 
 	if (spec->kind != PAIR_CODES || r->x.dtype != DT_FLOAT || r->code.count > 1 ||
 	    (r->y.dtype != DT_UINT8 && r->y.dtype != DT_INT8) ||
@@ -273,14 +270,14 @@ static void prepare_fused(struct run *r)
 		return;
 	r->fused.zp = zero_point(&spec->code, 0);
 	r->fused.scale = spec->code.scale[0];
-	r->fuse = r->fused.zp >= -EXACT_INT && r->fused.zp <= EXACT_INT &&
+	r->fuse = r->fused.zp >= -FUSED_ZERO && r->fused.zp <= FUSED_ZERO &&
 		  isfinite(r->fused.scale);
 	if (!r->local_on || r->local.count > 1 || !local_quant(&spec->local, 0, q))
 		return;
 	r->fuse_local = q->lo >= -FUSED_CODE && q->hi <= FUSED_CODE &&
 			q->scale >= FUSED_SCALE_MIN && q->scale <= FUSED_SCALE_MAX;
+	r->fused.step = q->scale;
 	r->fused.inv = 1 / q->scale;
-	r->guess = true;
 }
 
 /* Sums of the runs between boundaries, to their channels and to the block. */
@@ -302,15 +299,28 @@ static void fused_runs(struct run *r, int64_t channel, struct fused_out *f)
 	}
 }
 
+/* Guessing serves when no code is clipped and none is new. */
+static bool may_guess(const struct run *r, float min, float max)
+{
+	const struct local_quant *q = &r->fused_quant;
+	float a, b;
+
+	return r->fuse_local && isfinite(min) && isfinite(max) &&
+	       local_code(q, min, &a) == a && local_code(q, max, &b) == b &&
+	       !unseen(r, q, min, max);
+}
+
 static bool fused_sums(struct run *r, int64_t start, const float *x, int len, struct fused_out *f)
 {
 	struct fused_in *in = &r->fused;
 	struct piece p = { 0 };
+	float min, max;
 
+	r->k->range(x, len, &min, &max);
 	in->x = x;
 	in->codes = (const char *)r->y.data + start;
 	in->n = in->left = in->inner = len;
-	in->local = r->fuse_local && r->guess;
+	in->local = may_guess(r, min, max);
 	if (r->chan_x2) {
 		piece_start(&r->chan, start, &p);
 		if (p.left < len) {
@@ -319,61 +329,79 @@ static bool fused_sums(struct run *r, int64_t start, const float *x, int len, st
 		}
 	}
 	(r->y.dtype == DT_INT8 ? r->k->fused_s8 : r->k->fused_u8)(in, f);
+	f->sums.min_x = min;
+	f->sums.max_x = max;
 	fused_runs(r, p.channel, f);
 	return isfinite(f->sums.e2);
 }
 
-/* The guesses count when none is doubtful and they bring no new code; a tensor where that fails
- * is not guessed again before it would have succeeded. */
 static void fused_local(struct run *r, int64_t start, const float *x, int len,
 			const struct fused_out *f)
 {
 	struct run_local sums = { .round = f->round };
-	const struct local_quant *q = &r->fused.q;
-	int64_t clipped = r->out->n_clipped;
-	bool known;
 
-	if (!r->fuse_local) {
+	if (!r->fused.local || !(f->off <= FUSED_NEAR * r->fused.step)) {
 		block_local(r, start, x, len, f->sums.min_x, f->sums.max_x);
 		return;
 	}
-	known = !unseen(r, q, f->sums.min_x, f->sums.max_x);
-	if (known && r->fused.local && f->off <= FUSED_NEAR * q->scale) {
-		r->out->n_local += len;
-		add_local(r->out, &sums, q);
-		return;
-	}
-	block_local(r, start, x, len, f->sums.min_x, f->sums.max_x);
-	r->guess = known && r->out->n_clipped == clipped;
+	r->out->n_local += len;
+	add_local(r->out, &sums, &r->fused_quant);
 }
 
-/* ---- the pass ---- */
+static void fused_locate(struct run *r, int64_t start, const float *x, int len, double max)
+{
+	float y[128];
+	int i = 0, n, k;
+
+	do {
+		n = len - i < 128 ? len - i : 128;
+		dequant(r, start + i, n, y);
+		k = r->k->find(x + i, y, n, max);
+		i += k;
+	} while (k == n && i < len);
+	r->out->max_abs_e = max;
+	r->out->max_index = start + i;
+}
+
+static __attribute__((noinline)) void fused_pre(struct run *r, int64_t start, int len)
+{
+	float y[PAIR_BLOCK];
+
+	dequant(r, start, len, y);
+	block_pre_floats(r, start, len, y);
+}
+
+static __attribute__((noinline)) void fused_exact(struct run *r, int64_t start, int len)
+{
+	float y[PAIR_BLOCK];
+
+	dequant(r, start, len, y);
+	pair_block_exact(r, start, len, y);
+}
 
 static void block_fused(struct run *r, int64_t start, int len)
 {
 	const float *x = (const float *)r->x.data + start;
 	struct fused_out f;
-	float y[PAIR_BLOCK];
-	bool finite = fused_sums(r, start, x, len, &f);
 
-	if (!finite || r->has_pre || f.sums.max_e > r->out->max_abs_e)
-		dequant(r, start, len, y);
-	if (!finite) {
-		pair_block_exact(r, start, len, y);
+	if (!fused_sums(r, start, x, len, &f)) {
+		fused_exact(r, start, len);
 		return;
 	}
 	r->out->n += len;
 	add_sums(r->out, &f.sums);
 	merge_range(r->out, &f.sums, true);
 	if (f.sums.max_e > r->out->max_abs_e)
-		locate(r->out, start, x, y, f.sums.max_e);
+		fused_locate(r, start, x, len, f.sums.max_e);
 	if (r->local_on)
 		fused_local(r, start, x, len, &f);
 	if (hist_wanted(r, start))
 		binner_block(&r->bin, x, len, f.sums.min_x, f.sums.max_x);
 	if (r->has_pre)
-		block_pre_floats(r, start, len, y);
+		fused_pre(r, start, len);
 }
+
+/* ---- the pass ---- */
 
 static void block(struct run *r, int64_t start, int len)
 {
@@ -399,7 +427,7 @@ static void block(struct run *r, int64_t start, int len)
 	add_sums(r->out, &sums);
 	merge_range(r->out, &sums, r->has_y);
 	if (y && sums.max_e > r->out->max_abs_e)
-		locate(r->out, start, x, y, sums.max_e);
+		locate(r, start, x, y, len, sums.max_e);
 	if (r->local_on)
 		block_local(r, start, x, len, sums.min_x, sums.max_x);
 	if (hist_wanted(r, start))

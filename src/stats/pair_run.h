@@ -35,7 +35,7 @@ struct run {
 	struct pair_codes *codes;
 	bool local_on, count_codes;
 	bool fuse, fuse_local;                  /* what the fused kernel does of this tensor */
-	bool guess;                             /* and whether its local part is worth a try */
+	struct local_quant fused_quant;
 	struct fused_in fused;
 	struct binner bin;
 };
