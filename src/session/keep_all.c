@@ -82,8 +82,10 @@ static bool add_quant_side(struct keeping *g, int item)
 	if (!observer_is_deployed(g->k->o, item) || !g->frozen)
 		return add(g, SIDE_QUANT, name, name, NULL);
 	copy.code = (struct linear){ 0 };
-	if (freeze_tap(&g->z, g->k->m, &copy, item, &tap, &found, NULL) || !found)
+	if (freeze_tap(&g->z, g->k->m, &copy, item, &tap, &found, NULL) || !found) {
+		linear_release(&copy.code);
 		return add(g, SIDE_QUANT, name, name, NULL);
+	}
 	ok = add(g, SIDE_DEPLOYED, name, tap.y, copy.code.n ? &copy.code : NULL);
 	linear_release(&copy.code);
 	return ok;
