@@ -35,8 +35,8 @@ static int check_usage(const struct cli_values *v, struct qd_err *err)
 	if (v->n_operands == 1 && n > 4 && !strcmp(first + n - 4, ".qdb"))
 		return err_set(err, QD_EUSAGE, "%s: to see a store again use: qdebug open %s", first, first);
 	if (v->n_operands == 1)
-		return err_set(err, QD_EUSAGE, "%s: quantizing from here is not available yet; give the quantized model, "
-			       "for example: qdebug %s model.int8.onnx --data samples/", first, first);
+		return err_set(err, QD_EUSAGE, "%s: quantizing from here is not available yet; give the quantized "
+			       "model, for example: qdebug %s model.int8.onnx --data samples/", first, first);
 	if (!v->data && !v->random)
 		return err_set(err, QD_EUSAGE, "no data: give a folder of samples, for example: qdebug %s %s --data "
 			       "samples/, or --random 16 to try without any", first, v->operands[1]);

@@ -87,7 +87,8 @@ static const struct option_info options[] = {
 	TEXT("script", 0, C_SHOW, "FILE", script, "",
 	     "play keys and commands from FILE on a screen drawn in memory; needs no terminal"),
 	TEXT("size", 0, C_SHOW, "COLSxROWS", size, "80x24", "size of the screen of --script"),
-	FLAG("trust-store", 0, C_SHOW, trust_store, "use paths found in a store that was made elsewhere without asking"),
+	FLAG("trust-store", 0, C_SHOW, trust_store,
+	     "use paths found in a store that was made elsewhere without asking"),
 	FLAG("plain", 0, C_SHOW, plain, "no screen and no moving progress line: plain lines of text"),
 	CHOICE("color", C_SHOW | C_EXPORT, "auto|always|never", color, CLI_COLOR_AUTO, CLI_COLOR_AUTO, "auto",
 	       "colours in reports and on the screen"),
@@ -424,8 +425,8 @@ static int add_operand(const char *text, struct cli_values *v, struct qd_err *er
 	const struct command_info *c = &commands[v->command];
 
 	if (v->n_operands >= c->max)
-		return err_set(err, QD_EUSAGE, "%s: one argument too many; usage: qdebug%s%s %s", text, *c->name ? " " : "",
-			       c->name, c->operands);
+		return err_set(err, QD_EUSAGE, "%s: one argument too many; usage: qdebug%s%s %s", text,
+			       *c->name ? " " : "", c->name, c->operands);
 	v->operands[v->n_operands++] = text;
 	return 0;
 }
@@ -541,7 +542,8 @@ void cli_print_help(FILE *f, enum cli_command command)
 		fputs("\n", f);
 		print_wrapped(f, "Words: xmodel = accumulated error, each model on its own values (entire, graphwise); "
 			      "local = what one quantizer does to the float model's values; qdq = the same on the "
-			      "quantized model's own values. SQNR is 10 log10 of signal energy over error energy.", 0, 0);
+			      "quantized model's own values. SQNR is 10 log10 of signal energy over error "
+			      "energy.", 0, 0);
 	}
 	fputs("\nExit status: 0 done, 1 a threshold was missed, 2 wrong usage or unusable input,\n"
 	      "3 engine or disk failure, 130 interrupted (128 + N: by signal N).\n", f);

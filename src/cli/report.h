@@ -24,7 +24,7 @@ struct report {
 	int width;                      /* text: columns to keep to */
 };
 
-/* Read run `run_id` (0: the newest finished one, else the newest). Release in any case. QD_EINPUT when there is none. */
+/* Read run `run_id` (0: the newest finished one, else the newest). Release in any case. QD_EINPUT: there is none. */
 QD_NODISCARD int report_load(struct store *st, int64_t run_id, struct report *r, struct qd_err *err);
 void report_release(struct report *r);
 

@@ -399,12 +399,12 @@ static void say_advice(const struct advice *a, struct str *out)
 	else if (a->bad.len)
 		str_addf(out, "%s has NaN or Inf in the quantized model only: start there.", a->bad.p);
 	else if (low && a->clipped > 0.001)
-		str_addf(out, "%s loses most to its own quantizer (%.3g dB) and clips %.3g %% of its values: its range is "
-			 "too narrow for this data; try another calibrator.", a->tensor.p, a->local_db,
+		str_addf(out, "%s loses most to its own quantizer (%.3g dB) and clips %.3g %% of its values: its "
+			 "range is too narrow for this data; try another calibrator.", a->tensor.p, a->local_db,
 			 a->clipped * 100);
 	else if (low)
-		str_addf(out, "%s loses most to its own quantizer (%.3g dB) without clipping: its range is too wide for "
-			 "most values; try percentile or entropy calibration, 16 bits, or exclude its node.",
+		str_addf(out, "%s loses most to its own quantizer (%.3g dB) without clipping: its range is too "
+			 "wide for most values; try percentile or entropy calibration, 16 bits, or exclude its node.",
 			 a->tensor.p, a->local_db);
 	else if (!isnan(a->weight_db) && a->weight_db < WEIGHT_LOW)
 		str_addf(out, "Weight %s is at %.3g dB%s.", a->weight.p, a->weight_db,

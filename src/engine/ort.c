@@ -236,6 +236,21 @@ static OrtStatus *read_io(struct engine_session *s, bool input, struct engine_io
 	return NULL;
 }
 
+/* Some builds print a thousand registration notices to stderr when the first session is made. */
+static OrtStatus *create_quietly(struct engine *e, const void *model, size_t n, const OrtSessionOptions *so,
+				 OrtSession **out)
+{
+	bool first = !atomic_exchange(&e->settled, true);
+	OrtStatus *st;
+
+	if (first)
+		log_capture_stderr_begin();
+	st = e->api->CreateSessionFromArray(e->env, model, n, so, out);
+	if (first)
+		log_capture_stderr_end();
+	return st;
+}
+
 int engine_session_open(struct engine *e, const char *name, const void *model, size_t n, const struct engine_opts *opts,
 			struct engine_session **out, struct qd_err *err)
 {
@@ -255,7 +270,7 @@ int engine_session_open(struct engine *e, const char *name, const void *model, s
 	if (!st && opts->n_externs)
 		st = set_externs(s, so, opts);
 	if (!st)
-		st = api->CreateSessionFromArray(e->env, model, n, so, &s->s);
+		st = create_quietly(e, model, n, so, &s->s);
 	if (!st)
 		st = read_io(s, true, &s->in, &s->n_in);
 	if (!st)

@@ -3,6 +3,7 @@
 #define ENGINE_ORT_H
 
 #include <onnxruntime_c_api.h>
+#include <stdatomic.h>
 
 #include "engine/engine.h"
 
@@ -12,6 +13,7 @@ struct engine {
 	OrtEnv *env;
 	OrtMemoryInfo *cpu_memory;
 	OrtAllocator *allocator;        /* default; owned by the library */
+	atomic_bool settled;            /* a session was opened: the library has registered what it registers lazily */
 	char version[32];
 	char path[4096];
 };

@@ -212,3 +212,27 @@ int observer_run(struct observer *o, int64_t first, observer_sample *fn, void *c
 		return err_set(err, QD_ECANCEL, "interrupted");
 	return d.rc;
 }
+
+/* --- one sample, another callback ------------------------------------------------------------ */
+
+int observer_visit(struct observer *o, const struct data_sample *sample, engine_compare_fn *fn, void *ctx,
+		   struct qd_err *err)
+{
+	struct pass *const passes[] = { &o->main, &o->second };
+	struct engine_run *run = NULL;
+	size_t i;
+	int rc = engine_run_new(o->e, &run, err);
+
+	compare_reset(&o->compare, 0);
+	for (i = 0; !rc && i < 2; i++) {
+		struct engine_instrument was = passes[i]->instrument;
+
+		if (!passes[i]->both && !passes[i]->f)
+			continue;
+		passes[i]->instrument = (struct engine_instrument){ fn, ctx };
+		rc = pass_run(passes[i], run, 0, sample, NULL, err);
+		passes[i]->instrument = was;
+	}
+	engine_run_free(run);
+	return rc;
+}

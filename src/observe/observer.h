@@ -37,4 +37,9 @@ typedef int observer_sample(void *ctx, int64_t sample, const struct compare_slot
 /* Run samples [first, count). On failure every sample before the failing one has been delivered. */
 QD_NODISCARD int observer_run(struct observer *o, int64_t first, observer_sample *fn, void *ctx, struct qd_err *err);
 
+/* Run one sample with another callback in place of the comparison: fn sees each activation item's tensors (id = item) as
+ * the engine makes them, y as codes where the item's `code` says so. Not while observer_run() is at work. */
+QD_NODISCARD int observer_visit(struct observer *o, const struct data_sample *sample, engine_compare_fn *fn, void *ctx,
+				struct qd_err *err);
+
 #endif

@@ -357,8 +357,8 @@ static int feed_taps(struct pass *p, int slot, const struct engine_value *f, con
 	size_t i;
 
 	for (i = 0; i < p->n_taps; i++) {
-		if (compare_feed(p->c, slot, p->taps[i].id, source_tensor(&p->x[i], f, sample),
-				 source_tensor(&p->y[i], q, sample), source_tensor(&p->pre[i], q, sample)))
+		if (p->instrument.fn(p->instrument.ctx, slot, p->taps[i].id, source_tensor(&p->x[i], f, sample),
+				     source_tensor(&p->y[i], q, sample), source_tensor(&p->pre[i], q, sample)))
 			return slot_problem(p, slot, err_set(err, QD_EBUG, "comparing failed"), err);
 	}
 	return 0;

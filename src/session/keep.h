@@ -9,7 +9,7 @@
 struct keep {
 	struct engine *e;
 	const struct models *m;
-	const struct observer *o;
+	struct observer *o;
 	struct data_source *data;
 	struct store *st;
 	struct cancel *cancel;
@@ -24,5 +24,15 @@ struct keep {
  * the float model and every float or dequantized tensor of the quantized one, of every sample; constants once, as
  * sample -1. Tensors that do not fit the budget are left out whole and named in the log. Commits as it goes. */
 QD_NODISCARD int keep_activations(const struct keep *k, struct qd_err *err);
+
+/* Shared by the two ways: store one tensor, committing now and then. */
+struct keep_put { const struct keep *k; int64_t budget, used, uncommitted; };
+QD_NODISCARD int keep_put(struct keep_put *p, const char *side, const char *name, int64_t sample, const struct tensor *t,
+			  struct qd_err *err);
+/* The same for codes; code->n 0: t is stored as it is. */
+QD_NODISCARD int keep_put_codes(struct keep_put *p, const char *name, int64_t sample, const struct tensor *t,
+				const struct linear *code, struct qd_err *err);
+QD_NODISCARD int keep_all(struct keep_put *p, struct qd_err *err);
+QD_NODISCARD int keep_worst(struct keep_put *p, struct qd_err *err);
 
 #endif

@@ -1,8 +1,8 @@
 /* stats/kernel.h - private to src/stats: the inner loops, once per instruction set.
  *
- * Every level computes the same bits (the order is fixed in stats/pair.h). Two facts are used:
- * the square of a double that came from a float is exact, so adding it fused or not is the same;
- * e = x - y may be rounded, so e * e is always a rounded product and a separate addition.
+ * Every level computes the same bits (the order is fixed in stats/pair.h). Squares are added with
+ * one fused rounding; the square of a double that came from a float is exact, so for those a
+ * product and an addition are the same.
  * A kernel works on one run. The ones that take any values return false, with no result, when they
  * meet a NaN or an infinity; the caller then takes the element-wise path.
  */
@@ -50,11 +50,58 @@ struct local_quant {
 	float lo, hi;           /* qmin - zp, qmax - zp: exact, below 2^24 */
 };
 
+/* The common case in one loop: float x, 8-bit codes of one quantizer, channels of at least 16.
+ *
+ * The local code c is guessed as x * inv rounded, and e' = x - fl(c * scale) taken in float. A
+ * guess with |e'| <= FUSED_NEAR * scale is proven right, whatever inv was:
+ *   |x / scale - c| <= FUSED_NEAR + |c| * 2^-24            (rounding of c * scale)
+ *   |fl(x / scale) - c| <= FUSED_NEAR + (2 |c| + 1) * 2^-24 < 1/2     for |c| <= FUSED_CODE
+ * so the quotient rounds to c. Then also x is within a factor 2 of c * scale, or c is 0: the
+ * difference is exact, and e' is the one stats/pair.h asks for. A block whose largest |e'| is
+ * above that takes the kernel with the division, and so does one where the code of the smallest or
+ * of the largest x is clipped. */
+#define FUSED_NEAR 0.49996f
+#define FUSED_SCALE_MIN 0x1p-100f       /* so that nothing above is subnormal or overflows */
+#define FUSED_SCALE_MAX 0x1p100f
+#define FUSED_ROUND 0x1.8p23f           /* t + this - this = rint(t) for |t| < 2^22 */
+enum {
+	FUSED_CODE = 300,
+	FUSED_ZERO = 1 << 16,           /* largest zero point */
+	FUSED_INNER = 16,
+	FUSED_PIECES = PAIR_BLOCK / FUSED_INNER + 2,
+};
+
+struct fused_in {
+	const float *x;
+	const void *codes;
+	int n;                  /* 1 ... PAIR_BLOCK */
+	int left, inner;        /* elements before the first boundary, > 0; between two, >= 16 */
+	int32_t zp;
+	float scale;
+	bool local;             /* guess local codes; all x within the limits */
+	float step, inv;        /* local scale, its reciprocal */
+};
+
+struct fused_out {
+	struct run_sums sums;   /* y2, ae, max_e, min_y, max_y */
+	int pieces;             /* runs between boundaries, at least one */
+	double x2[FUSED_PIECES], e2[FUSED_PIECES];
+	double round;           /* sum of e'^2 and largest |e'|, with `local` */
+	float off;
+};
+
 /* y[i] = (float)(q[i] - zp) * scale; |zp| <= 2^24 */
 typedef void dequant_fn(const void *q, int n, int32_t zp, float scale, float *y);
 
 struct kernels {
 	dequant_fn *dequant_u8, *dequant_s8, *dequant_u16, *dequant_s16;
+	/* n >= 1; NaN and infinities in x come out as such in e2 */
+	void (*fused_u8)(const struct fused_in *in, struct fused_out *out);
+	void (*fused_s8)(const struct fused_in *in, struct fused_out *out);
+	/* smallest and largest; any value when there are NaNs */
+	void (*range)(const float *x, int n, float *min, float *max);
+	/* first i with |x[i] - y[i]| == e, or n */
+	int (*find)(const float *x, const float *y, int n, double e);
 	bool (*sums)(const float *x, const float *y, int n, struct run_sums *r);
 	bool (*sums_x)(const float *x, int n, struct run_sums *r);
 	bool (*moments)(const float *x, int n, struct run_moments *r);
@@ -110,6 +157,15 @@ static inline void sum_totals(struct run_sums *r, const struct sum_lanes *l)
 	r->ae = lanes_total(l->ae);
 }
 
+/* y grows or, with a negative scale, falls with the code. */
+static inline void fused_range_y(struct run_sums *r, const struct fused_in *in, int min, int max)
+{
+	float a = (float)(min - in->zp) * in->scale, b = (float)(max - in->zp) * in->scale;
+
+	r->min_y = a < b ? a : b;
+	r->max_y = a < b ? b : a;
+}
+
 static inline void moment_range_empty(struct run_moments *r)
 {
 	r->min = r->min_abs = INFINITY;
@@ -138,7 +194,7 @@ static inline void sum_one(struct sum_lanes *l, struct run_sums *r, int k, float
 
 	sum_x_one(l, r, k, x);
 	l->y2[k] += (double)y * y;
-	l->e2[k] += e * e;
+	l->e2[k] = fma(e, e, l->e2[k]);
 	l->ae[k] += a;
 	r->min_y = y < r->min_y ? y : r->min_y;
 	r->max_y = y > r->max_y ? y : r->max_y;
@@ -174,10 +230,10 @@ static inline void local_one(struct local_lanes *l, struct run_local *r,
 	double e = x64 - c * q->scale;
 
 	if (c != t) {
-		l->clip[k] += e * e;
+		l->clip[k] = fma(e, e, l->clip[k]);
 		r->n_clipped++;
 	} else {
-		l->round[k] += e * e;
+		l->round[k] = fma(e, e, l->round[k]);
 	}
 	if (seen) {
 		unsigned bit = (unsigned)(c - q->lo);

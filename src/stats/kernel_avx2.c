@@ -1,58 +1,10 @@
 /* The kernels with AVX2 and FMA. The 16 lanes are four vectors of doubles; with 16 registers only
  * two sums fit at a time, so a block is read twice from the first-level cache. */
-#include "stats/kernel.h"
+#include "stats/kernel_avx2.h"
 
 #ifdef STATS_X86
 
-#include <immintrin.h>
 #include <math.h>
-
-#define V __attribute__((target("avx2,fma")))
-/* Arrays of accumulators only become registers when their loops are gone. */
-#define UNROLL _Pragma("GCC unroll 4")
-
-V static inline __m256d widen(const float *p)
-{
-	return _mm256_cvtps_pd(_mm_loadu_ps(p));
-}
-
-V static inline __m256d absolute(__m256d a)
-{
-	return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a);
-}
-
-V static inline void acc_zero(__m256d a[4])
-{
-	UNROLL for (int k = 0; k < 4; k++)
-		a[k] = _mm256_setzero_pd();
-}
-
-V static inline void acc_store(double *lane, const __m256d a[4])
-{
-	UNROLL for (int k = 0; k < 4; k++)
-		_mm256_storeu_pd(lane + 4 * k, a[k]);
-}
-
-V static inline double total(const __m256d a[4])
-{
-	__m256d q = _mm256_add_pd(_mm256_add_pd(a[0], a[2]), _mm256_add_pd(a[1], a[3]));
-	__m128d d = _mm_add_pd(_mm256_castpd256_pd128(q), _mm256_extractf128_pd(q, 1));
-
-	return _mm_cvtsd_f64(_mm_add_sd(d, _mm_unpackhi_pd(d, d)));
-}
-
-V static inline float low(__m256 v)
-{
-	__m128 a = _mm_min_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-
-	a = _mm_min_ps(a, _mm_movehl_ps(a, a));
-	return _mm_cvtss_f32(_mm_min_ss(a, _mm_movehdup_ps(a)));
-}
-
-V static inline float high(__m256 v)
-{
-	return -low(_mm256_xor_ps(v, _mm256_set1_ps(-0.0f)));
-}
 
 #define DEQUANT(name, T, load)                                                          \
 V static void name(const void *q, int n, int32_t zp, float scale, float *y)             \
@@ -120,7 +72,7 @@ V static double errors(const float *x, const float *y, int n, __m256d e2[4], __m
 			__m256d e = _mm256_sub_pd(widen(x + i + 4 * k), widen(y + i + 4 * k));
 			__m256d a = absolute(e);
 
-			t[k] = _mm256_add_pd(t[k], _mm256_mul_pd(e, e));
+			t[k] = _mm256_fmadd_pd(e, e, t[k]);
 			s[k] = _mm256_add_pd(s[k], a);
 			m = _mm256_max_pd(m, a);
 		}
@@ -210,6 +162,44 @@ V static bool moments(const float *x, int n, struct run_moments *r)
 	return isfinite(r->x2);
 }
 
+V static void range(const float *x, int n, float *min, float *max)
+{
+	__m256 a = _mm256_set1_ps(INFINITY), b = _mm256_set1_ps(-INFINITY), c = a, d = b;
+	int i;
+
+	for (i = 0; i + 16 <= n; i += 16) {
+		__m256 v = _mm256_loadu_ps(x + i), w = _mm256_loadu_ps(x + i + 8);
+
+		a = _mm256_min_ps(a, v);
+		b = _mm256_max_ps(b, v);
+		c = _mm256_min_ps(c, w);
+		d = _mm256_max_ps(d, w);
+	}
+	*min = low(_mm256_min_ps(a, c));
+	*max = high(_mm256_max_ps(b, d));
+	for (; i < n; i++) {
+		*min = x[i] < *min ? x[i] : *min;
+		*max = x[i] > *max ? x[i] : *max;
+	}
+}
+
+V static int find(const float *x, const float *y, int n, double want)
+{
+	__m256d w = _mm256_set1_pd(want);
+	int i;
+
+	for (i = 0; i + 4 <= n; i += 4) {
+		__m256d e = absolute(_mm256_sub_pd(widen(x + i), widen(y + i)));
+		int hit = _mm256_movemask_pd(_mm256_cmp_pd(e, w, _CMP_EQ_OQ));
+
+		if (hit)
+			return i + __builtin_ctz((unsigned)hit);
+	}
+	while (i < n && fabs((double)x[i] - y[i]) != want)
+		i++;
+	return i;
+}
+
 /* Set the bits of 8 codes; returns the bitmap. Rare: some code is new. */
 V static __attribute__((noinline)) __m256i mark(uint64_t *seen, __m256i code)
 {
@@ -232,11 +222,12 @@ V static inline void local_errors(const float *x, __m256 y, __m256 out, __m256d 
 
 	UNROLL for (k = 0; k < 2; k++) {
 		__m256d e = _mm256_sub_pd(widen(x + 4 * k), _mm256_cvtps_pd(half[k]));
-		__m256d e2 = _mm256_mul_pd(e, e);
 		__m256d m = _mm256_castsi256_pd(_mm256_cvtepi32_epi64(_mm_castps_si128(bad[k])));
 
-		round[k] = _mm256_add_pd(round[k], _mm256_andnot_pd(m, e2));
-		clip[k] = _mm256_add_pd(clip[k], _mm256_and_pd(m, e2));
+		__m256d in = _mm256_andnot_pd(m, e), cut = _mm256_and_pd(m, e);
+
+		round[k] = _mm256_fmadd_pd(in, in, round[k]);
+		clip[k] = _mm256_fmadd_pd(cut, cut, clip[k]);
 	}
 }
 
@@ -313,7 +304,7 @@ V static void chan(const float *x, const float *y, int n, double *x2, double *e2
 			__m256d v = widen(px + 4 * k), e = _mm256_sub_pd(v, widen(py + 4 * k));
 
 			sx[k] = _mm256_fmadd_pd(v, v, sx[k]);
-			se[k] = _mm256_add_pd(se[k], _mm256_mul_pd(e, e));
+			se[k] = _mm256_fmadd_pd(e, e, se[k]);
 		}
 	}
 	*x2 += total(sx);
@@ -328,14 +319,13 @@ V static void chan_last(const float *x, const float *y, int n, double *x2, doubl
 		__m256d v = widen(x + i), e = _mm256_sub_pd(v, widen(y + i));
 
 		_mm256_storeu_pd(x2 + i, _mm256_fmadd_pd(v, v, _mm256_loadu_pd(x2 + i)));
-		_mm256_storeu_pd(e2 + i, _mm256_add_pd(_mm256_loadu_pd(e2 + i),
-						       _mm256_mul_pd(e, e)));
+		_mm256_storeu_pd(e2 + i, _mm256_fmadd_pd(e, e, _mm256_loadu_pd(e2 + i)));
 	}
 	for (; i < n; i++) {
 		double e = (double)x[i] - y[i];
 
 		x2[i] += (double)x[i] * x[i];
-		e2[i] += e * e;
+		e2[i] = fma(e, e, e2[i]);
 	}
 }
 
@@ -381,6 +371,7 @@ V static void clamp(const float *x, int n, float lo, float hi, float *out)
 const struct kernels kernels_avx2 = {
 	.dequant_u8 = dequant_u8, .dequant_s8 = dequant_s8,
 	.dequant_u16 = dequant_u16, .dequant_s16 = dequant_s16,
+	.fused_u8 = fused_u8_avx2, .fused_s8 = fused_s8_avx2, .range = range, .find = find,
 	.sums = sums, .sums_x = sums_x, .moments = moments, .local = local,
 	.chan = chan, .chan_last = chan_last, .bins = bins, .clamp = clamp,
 };

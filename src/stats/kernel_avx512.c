@@ -7,6 +7,7 @@
 #include <math.h>
 
 #define V __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#define INLINE static inline __attribute__((always_inline))
 
 enum { NEAREST = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC,
        DOWN = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC };
@@ -55,12 +56,20 @@ V static inline struct acc add_by_fma(struct acc a, struct acc b)
 	return (struct acc){ _mm512_fmadd_pd(b.lo, one, a.lo), _mm512_fmadd_pd(b.hi, one, a.hi) };
 }
 
-V static inline struct acc square(struct acc a)
+/* 0 outside the mask; as an addend that changes no lane. */
+V static inline struct acc only(struct acc a, unsigned m)
 {
-	return (struct acc){ _mm512_mul_pd(a.lo, a.lo), _mm512_mul_pd(a.hi, a.hi) };
+	return (struct acc){ _mm512_maskz_mov_pd((__mmask8)m, a.lo),
+			     _mm512_maskz_mov_pd((__mmask8)(m >> 8), a.hi) };
 }
 
-/* t + a * a for doubles that are floats: the product is exact, fusing changes nothing. */
+V static inline struct acc widen_ps(__m512 v)
+{
+	return (struct acc){ _mm512_cvtps_pd(_mm512_castps512_ps256(v)),
+			     _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1)) };
+}
+
+/* t + a * a with one rounding */
 V static inline struct acc add_square(struct acc t, struct acc a)
 {
 	return (struct acc){ _mm512_fmadd_pd(a.lo, a.lo, t.lo), _mm512_fmadd_pd(a.hi, a.hi, t.hi) };
@@ -122,7 +131,7 @@ V static bool sums(const float *x, const float *y, int n, struct run_sums *r)
 		y1 = _mm512_max_ps(y1, ys);
 		x2 = add_square(x2, xd);
 		y2 = add_square(y2, yd);
-		e2 = add_by_fma(e2, square(e));
+		e2 = add_square(e2, e);
 		ae = add_by_fma(ae, a);
 		top = _mm512_max_pd(top, a.lo);
 		top2 = _mm512_max_pd(top2, a.hi);
@@ -203,6 +212,216 @@ V static bool moments(const float *x, int n, struct run_moments *r)
 	return isfinite(r->x2);
 }
 
+V static void range(const float *x, int n, float *min, float *max)
+{
+	__m512 a = _mm512_set1_ps(INFINITY), b = _mm512_set1_ps(-INFINITY), c = a, d = b;
+	int i;
+
+	for (i = 0; i + 32 <= n; i += 32) {
+		__m512 v = _mm512_loadu_ps(x + i), w = _mm512_loadu_ps(x + i + 16);
+
+		a = _mm512_min_ps(a, v);
+		b = _mm512_max_ps(b, v);
+		c = _mm512_min_ps(c, w);
+		d = _mm512_max_ps(d, w);
+	}
+	for (; i < n; i += 16) {
+		__mmask16 m = (__mmask16)(n - i >= 16 ? 0xFFFF : (1 << (n - i)) - 1);
+		__m512 v = _mm512_maskz_loadu_ps(m, x + i);
+
+		a = _mm512_mask_min_ps(a, m, a, v);
+		b = _mm512_mask_max_ps(b, m, b, v);
+	}
+	*min = _mm512_reduce_min_ps(_mm512_min_ps(a, c));
+	*max = _mm512_reduce_max_ps(_mm512_max_ps(b, d));
+}
+
+V static int find(const float *x, const float *y, int n, double want)
+{
+	__m512d w = _mm512_set1_pd(want);
+	int i;
+
+	for (i = 0; i + 16 <= n; i += 16) {
+		struct acc a = absolute(sub(widen(x + i), widen(y + i)));
+		unsigned hit = _mm512_cmp_pd_mask(a.lo, w, _CMP_EQ_OQ) |
+			       (unsigned)_mm512_cmp_pd_mask(a.hi, w, _CMP_EQ_OQ) << 8;
+
+		if (hit)
+			return i + __builtin_ctz(hit);
+	}
+	while (i < n && fabs((double)x[i] - y[i]) != want)
+		i++;
+	return i;
+}
+
+/* ---- the fused loop ---- */
+
+struct fused_acc {
+	struct acc x2, e2, y2, ae, round;
+	__m512i top, top2;              /* largest |e|: doubles >= 0 are ordered like their bits */
+	__m512 off;
+};
+
+/* A code q is placed in the low bits of 2^23, which makes 2^23 + q without a conversion. */
+struct fused_const {
+	__m512i two23;
+	__m512 two23_zp, scale, inv, round, step;
+};
+
+enum { ABS_MAX = 3 | 2 << 2 };  /* larger magnitude, sign cleared */
+
+/* a - b, a + b in the multipliers: the adders have the conversions to do. */
+V INLINE __m512 sub_ps(__m512 a, __m512 b)
+{
+	return _mm512_fmsub_ps(a, _mm512_set1_ps(1), b);
+}
+
+V INLINE struct acc sub_by_fma(struct acc a, struct acc b)
+{
+	__m512d one = _mm512_set1_pd(1);
+
+	return (struct acc){ _mm512_fmsub_pd(a.lo, one, b.lo), _mm512_fmsub_pd(a.hi, one, b.hi) };
+}
+
+/* 16 elements, or those of the mask, into all sums but the channel's; x and e as doubles. */
+V INLINE void fused_step(struct fused_acc *a, const struct fused_const *c, const float *px,
+			 const void *codes, __mmask16 m, bool is_signed, bool local, struct acc *x,
+			 struct acc *e)
+{
+	__m128i q = _mm_maskz_loadu_epi8(m, codes);
+	__m512 v = _mm512_maskz_loadu_ps(m, px), y;
+	struct acc yd, abs;
+
+	if (is_signed)
+		q = _mm_xor_si128(q, _mm_set1_epi8(-128));
+	y = _mm512_castsi512_ps(_mm512_or_si512(_mm512_cvtepu8_epi32(q), c->two23));
+	y = _mm512_maskz_mul_ps(m, sub_ps(y, c->two23_zp), c->scale);
+	*x = m == 0xFFFF ? widen(px) : widen_ps(v);
+	yd = widen_ps(y);
+	*e = sub_by_fma(*x, yd);
+	abs = absolute(*e);
+	a->y2 = add_square(a->y2, yd);
+	a->ae = add(a->ae, abs);
+	a->top = _mm512_max_epu64(a->top, _mm512_castpd_si512(abs.lo));
+	a->top2 = _mm512_max_epu64(a->top2, _mm512_castpd_si512(abs.hi));
+	if (local) {
+		__m512 t = _mm512_fmadd_ps(v, c->inv, c->round);
+
+		t = sub_ps(v, _mm512_mul_ps(sub_ps(t, c->round), c->step));
+		a->off = _mm512_range_ps(a->off, t, ABS_MAX);
+		a->round = add_square(a->round, widen_ps(t));
+	}
+}
+
+V INLINE void fused_flush(struct fused_acc *a, struct fused_out *o)
+{
+	o->x2[o->pieces] = total(a->x2);
+	o->e2[o->pieces++] = total(a->e2);
+	a->x2 = a->e2 = acc_zero();
+}
+
+/* Smallest and largest code: many at a time, before the loop. */
+V INLINE void fused_codes(const struct fused_in *in, struct fused_out *o, bool is_signed)
+{
+	__m512i flip = _mm512_set1_epi8(is_signed ? -128 : 0);
+	__m512i low = _mm512_set1_epi8(-1), high = _mm512_setzero_si512();
+	__m256i l, h;
+	__m128i a, b;
+	int i;
+
+	for (i = 0; i < in->n; i += 64) {
+		__mmask64 m = in->n - i >= 64 ? ~0ull : (1ull << (in->n - i)) - 1;
+		__m512i q = _mm512_maskz_loadu_epi8(m, (const char *)in->codes + i);
+
+		q = _mm512_xor_si512(q, flip);
+		low = _mm512_mask_min_epu8(low, m, low, q);
+		high = _mm512_mask_max_epu8(high, m, high, q);
+	}
+	/* as 16-bit words: there is an instruction for the smallest of eight */
+	l = _mm256_min_epu8(_mm512_castsi512_si256(low), _mm512_extracti64x4_epi64(low, 1));
+	h = _mm256_max_epu8(_mm512_castsi512_si256(high), _mm512_extracti64x4_epi64(high, 1));
+	h = _mm256_xor_si256(h, _mm256_set1_epi8(-1));
+	a = _mm_min_epu8(_mm256_castsi256_si128(l), _mm256_extracti128_si256(l, 1));
+	b = _mm_min_epu8(_mm256_castsi256_si128(h), _mm256_extracti128_si256(h, 1));
+	a = _mm_min_epu8(a, _mm_srli_epi16(a, 8));
+	b = _mm_min_epu8(b, _mm_srli_epi16(b, 8));
+	a = _mm_minpos_epu16(_mm_and_si128(a, _mm_set1_epi16(255)));
+	b = _mm_minpos_epu16(_mm_and_si128(b, _mm_set1_epi16(255)));
+	i = is_signed ? 128 : 0;
+	fused_range_y(&o->sums, in, (_mm_cvtsi128_si32(a) & 255) - i,
+		      (~_mm_cvtsi128_si32(b) & 255) - i);
+}
+
+V INLINE void fused(const struct fused_in *in, struct fused_out *o, bool is_signed, bool local)
+{
+	const char *codes = in->codes;
+	struct fused_acc a = {
+		acc_zero(), acc_zero(), acc_zero(), acc_zero(), acc_zero(),
+		_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_ps()
+	};
+	struct fused_const c = {
+		_mm512_castps_si512(_mm512_set1_ps(0x1p23f)),
+		_mm512_set1_ps(0x1p23f + (float)(in->zp + (is_signed ? 128 : 0))),
+		_mm512_set1_ps(in->scale), _mm512_set1_ps(in->inv), _mm512_set1_ps(FUSED_ROUND),
+		_mm512_set1_ps(in->step)
+	};
+	int i = 0, n = in->n, cut = in->left;
+	struct acc x, e;
+
+	o->pieces = 0;
+	fused_codes(in, o, is_signed);
+	while (i < n) {
+		int stop = (cut < n ? cut : n) & ~15;
+		__mmask16 m;
+
+		for (; i < stop; i += 16) {
+			fused_step(&a, &c, in->x + i, codes + i, 0xFFFF, is_signed, local, &x, &e);
+			a.x2 = add_square(a.x2, x);
+			a.e2 = add_square(a.e2, e);
+		}
+		if (i >= n)
+			break;
+		/* the end or a boundary is in these 16 */
+		m = (__mmask16)(n - i >= 16 ? 0xFFFF : (1 << (n - i)) - 1);
+		fused_step(&a, &c, in->x + i, codes + i, m, is_signed, local, &x, &e);
+		if (cut < n && cut < i + 16) {
+			unsigned before = (1u << (cut - i)) - 1;
+
+			a.x2 = add_square(a.x2, only(x, before));
+			a.e2 = add_square(a.e2, only(e, before));
+			fused_flush(&a, o);
+			x = only(x, ~before);
+			e = only(e, ~before);
+			cut += in->inner;
+		}
+		a.x2 = add_square(a.x2, x);
+		a.e2 = add_square(a.e2, e);
+		i += 16;
+	}
+	fused_flush(&a, o);
+	o->sums.y2 = total(a.y2);
+	o->sums.ae = total(a.ae);
+	o->sums.max_e = _mm512_reduce_max_pd(_mm512_castsi512_pd(_mm512_max_epu64(a.top, a.top2)));
+	o->round = total(a.round);
+	o->off = _mm512_reduce_max_ps(a.off);
+}
+
+V static void fused_u8(const struct fused_in *in, struct fused_out *out)
+{
+	if (in->local)
+		fused(in, out, false, true);
+	else
+		fused(in, out, false, false);
+}
+
+V static void fused_s8(const struct fused_in *in, struct fused_out *out)
+{
+	if (in->local)
+		fused(in, out, true, true);
+	else
+		fused(in, out, true, false);
+}
+
 /* Set the bits of 16 codes; returns the bitmap as 8 words, twice. Rare: some code is new. */
 V static __attribute__((noinline)) __m512i mark(uint64_t *seen, __m512i code)
 {
@@ -233,17 +452,13 @@ V static void local(const float *x, int n, const struct local_quant *q, uint64_t
 		unsigned out = _mm512_cmp_ps_mask(c, v, _CMP_NEQ_OQ);
 		struct acc yd = { _mm512_cvtps_pd(_mm512_castps512_ps256(y)),
 				  _mm512_cvtps_pd(_mm512_extractf32x8_ps(y, 1)) };
-		struct acc e2 = square(sub(widen(x + i), yd));
+		struct acc e = sub(widen(x + i), yd);
 
 		if (__builtin_expect(out == 0, 1)) {
-			round = add(round, e2);
+			round = add_square(round, e);
 		} else {
-			__mmask8 in_lo = (__mmask8)~out, in_hi = (__mmask8)(~out >> 8);
-
-			round.lo = _mm512_mask_add_pd(round.lo, in_lo, round.lo, e2.lo);
-			round.hi = _mm512_mask_add_pd(round.hi, in_hi, round.hi, e2.hi);
-			clip.lo = _mm512_mask_add_pd(clip.lo, (__mmask8)out, clip.lo, e2.lo);
-			clip.hi = _mm512_mask_add_pd(clip.hi, (__mmask8)(out >> 8), clip.hi, e2.hi);
+			round = add_square(round, only(e, ~out));
+			clip = add_square(clip, only(e, out));
 			r->n_clipped += __builtin_popcount(out);
 		}
 		if (seen) {
@@ -277,14 +492,14 @@ V static void chan(const float *x, const float *y, int n, double *x2, double *e2
 	for (i = 0; i + 16 <= n; i += 16) {
 		xd = widen(x + i);
 		sx = add_square(sx, xd);
-		se = add(se, square(sub(xd, widen(y + i))));
+		se = add_square(se, sub(xd, widen(y + i)));
 	}
 	if (i < n) {    /* lanes past the end add +0 */
 		unsigned m = (1u << (n - i)) - 1;
 
 		xd = widen_mask(x + i, m);
 		sx = add_square(sx, xd);
-		se = add(se, square(sub(xd, widen_mask(y + i, m))));
+		se = add_square(se, sub(xd, widen_mask(y + i, m)));
 	}
 	*x2 += total(sx);
 	*e2 += total(se);
@@ -301,7 +516,7 @@ V static void chan_last(const float *x, const float *y, int n, double *x2, doubl
 		__m512d a = _mm512_maskz_loadu_pd(m, x2 + i), b = _mm512_maskz_loadu_pd(m, e2 + i);
 
 		_mm512_mask_storeu_pd(x2 + i, m, _mm512_fmadd_pd(xd, xd, a));
-		_mm512_mask_storeu_pd(e2 + i, m, _mm512_add_pd(b, _mm512_mul_pd(e, e)));
+		_mm512_mask_storeu_pd(e2 + i, m, _mm512_fmadd_pd(e, e, b));
 	}
 }
 
@@ -345,6 +560,7 @@ V static void clamp(const float *x, int n, float lo, float hi, float *out)
 const struct kernels kernels_avx512 = {
 	.dequant_u8 = dequant_u8, .dequant_s8 = dequant_s8,
 	.dequant_u16 = dequant_u16, .dequant_s16 = dequant_s16,
+	.fused_u8 = fused_u8, .fused_s8 = fused_s8, .range = range, .find = find,
 	.sums = sums, .sums_x = sums_x, .moments = moments, .local = local,
 	.chan = chan, .chan_last = chan_last, .bins = bins, .clamp = clamp,
 };

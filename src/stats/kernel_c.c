@@ -53,6 +53,80 @@ static bool moments(const float *x, int n, struct run_moments *r)
 	return isfinite(r->x2);
 }
 
+static void range(const float *x, int n, float *min, float *max)
+{
+	*min = INFINITY;
+	*max = -INFINITY;
+	for (int i = 0; i < n; i++) {
+		*min = x[i] < *min ? x[i] : *min;
+		*max = x[i] > *max ? x[i] : *max;
+	}
+}
+
+static int find(const float *x, const float *y, int n, double e)
+{
+	int i;
+
+	for (i = 0; i < n && fabs((double)x[i] - y[i]) != e; i++)
+		;
+	return i;
+}
+
+static void flush(struct fused_out *o, struct sum_lanes *l)
+{
+	int k;
+
+	o->x2[o->pieces] = lanes_total(l->x2);
+	o->e2[o->pieces++] = lanes_total(l->e2);
+	for (k = 0; k < PAIR_LANES; k++)
+		l->x2[k] = l->e2[k] = 0;
+}
+
+static void fused(const struct fused_in *in, struct fused_out *o, int flip)
+{
+	const unsigned char *q = in->codes;
+	struct sum_lanes l = { 0 };
+	double round[PAIR_LANES] = { 0 };
+	int i, cut = in->left, min = 255, max = -128;
+
+	o->pieces = 0;
+	o->off = 0;
+	sum_range_empty(&o->sums);
+	for (i = 0; i < in->n; i++) {
+		int c = (q[i] ^ flip) - flip, k = i & (PAIR_LANES - 1);
+
+		if (i == cut) {
+			flush(o, &l);
+			cut += in->inner;
+		}
+		min = c < min ? c : min;
+		max = c > max ? c : max;
+		sum_one(&l, &o->sums, k, in->x[i], (float)(c - in->zp) * in->scale);
+		if (in->local) {
+			float t = fmaf(in->x[i], in->inv, FUSED_ROUND) - FUSED_ROUND;
+			float e = in->x[i] - t * in->step;
+
+			round[k] += (double)e * e;
+			o->off = fabsf(e) > o->off ? fabsf(e) : o->off;
+		}
+	}
+	flush(o, &l);
+	o->sums.y2 = lanes_total(l.y2);
+	o->sums.ae = lanes_total(l.ae);
+	o->round = lanes_total(round);
+	fused_range_y(&o->sums, in, min, max);
+}
+
+static void fused_u8(const struct fused_in *in, struct fused_out *out)
+{
+	fused(in, out, 0);
+}
+
+static void fused_s8(const struct fused_in *in, struct fused_out *out)
+{
+	fused(in, out, 128);
+}
+
 static void local(const float *x, int n, const struct local_quant *q, uint64_t *seen,
 		  struct run_local *r)
 {
@@ -75,7 +149,7 @@ static void chan(const float *x, const float *y, int n, double *x2, double *e2)
 		double e = (double)x[i] - y[i];
 
 		lx[i & (PAIR_LANES - 1)] += (double)x[i] * x[i];
-		le[i & (PAIR_LANES - 1)] += e * e;
+		le[i & (PAIR_LANES - 1)] = fma(e, e, le[i & (PAIR_LANES - 1)]);
 	}
 	*x2 += lanes_total(lx);
 	*e2 += lanes_total(le);
@@ -89,7 +163,7 @@ static void chan_last(const float *x, const float *y, int n, double *x2, double 
 		double e = (double)x[i] - y[i];
 
 		x2[i] += (double)x[i] * x[i];
-		e2[i] += e * e;
+		e2[i] = fma(e, e, e2[i]);
 	}
 }
 
@@ -115,6 +189,7 @@ static void clamp(const float *x, int n, float lo, float hi, float *out)
 const struct kernels kernels_c = {
 	.dequant_u8 = dequant_u8, .dequant_s8 = dequant_s8,
 	.dequant_u16 = dequant_u16, .dequant_s16 = dequant_s16,
+	.fused_u8 = fused_u8, .fused_s8 = fused_s8, .range = range, .find = find,
 	.sums = sums, .sums_x = sums_x, .moments = moments, .local = local,
 	.chan = chan, .chan_last = chan_last, .bins = bins, .clamp = clamp,
 };

@@ -9,34 +9,9 @@
 
 #include "stats/binner.h"
 #include "stats/kernel.h"
+#include "stats/pair_run.h"
 #include "tensor/dtype.h"
 #include "tensor/tensor.h"
-
-enum { EXACT_INT = 1 << 24 };   /* integers up to here are floats */
-
-/* An axis as memory sees it: channel of flat index i is i / inner % count. */
-struct axis {
-	int64_t inner, count;
-};
-
-/* The part of one channel inside a block. */
-struct piece {
-	int64_t channel, left;  /* left: elements of this channel run from `first` on */
-	int first, n;
-};
-
-struct run {
-	const struct pair_spec *spec;
-	const struct kernels *k;
-	struct pair_sums *out;
-	struct tensor x, y, pre;                /* borrowed views */
-	bool wide, has_y, has_pre;
-	struct axis chan, code, local;
-	double *chan_x2, *chan_e2;
-	struct pair_codes *codes;
-	bool local_on, count_codes;
-	struct binner bin;
-};
 
 /* ---- shapes and arguments ---- */
 
@@ -56,42 +31,6 @@ static bool axis_of(const struct pair_input *in, int64_t n, int axis, int64_t co
 	for (i = axis + 1; i < in->rank; i++)
 		a->inner *= in->dims[i];
 	return true;
-}
-
-static void piece_start(const struct axis *a, int64_t start, struct piece *p)
-{
-	p->channel = start / a->inner % a->count;
-	p->left = a->inner - start % a->inner;
-	p->first = p->n = 0;
-}
-
-/* Step to the next piece of a block of len elements; false at the end. */
-static bool piece_next(const struct axis *a, int len, struct piece *p)
-{
-	if (p->n) {
-		p->first += p->n;
-		p->left -= p->n;
-	}
-	if (!p->left) {
-		p->left = a->inner;
-		p->channel = p->channel + 1 == a->count ? 0 : p->channel + 1;
-	}
-	p->n = p->left < len - p->first ? (int)p->left : len - p->first;
-	return p->n > 0;
-}
-
-static int32_t zero_point(const struct pair_quant *q, int64_t c)
-{
-	return q->zp ? q->zp[c] : 0;
-}
-
-static bool local_quant(const struct pair_quant *q, int64_t c, struct local_quant *out)
-{
-	int64_t lo = (int64_t)q->qmin - zero_point(q, c), hi = (int64_t)q->qmax - zero_point(q, c);
-
-	*out = (struct local_quant){ q->scale[c], (float)lo, (float)hi };
-	return out->scale > 0 && isfinite(out->scale) && lo <= hi &&
-	       lo >= -EXACT_INT && hi <= EXACT_INT;
 }
 
 static bool prepare(struct run *r, const struct pair_spec *spec, const struct pair_input *in)
@@ -207,21 +146,6 @@ static const float *operand_y(const struct run *r, int64_t start, int len, float
 
 /* ---- the statistics of a block ---- */
 
-static bool hist_wanted(const struct run *r, int64_t start)
-{
-	int every = r->spec->hist_every;
-
-	return r->bin.hist && (every < 2 || start / PAIR_BLOCK % every == 0);
-}
-
-static void add_sums(struct pair_sums *s, const struct run_sums *b)
-{
-	s->sum_x2 += b->x2;
-	s->sum_y2 += b->y2;
-	s->sum_e2 += b->e2;
-	s->sum_abs_e += b->ae;
-}
-
 static void merge_range(struct pair_sums *s, const struct run_sums *b, bool has_y)
 {
 	/* + 0 turns -0 into 0: which of the two a minimum finds depends on the order */
@@ -234,22 +158,11 @@ static void merge_range(struct pair_sums *s, const struct run_sums *b, bool has_
 }
 
 /* Where the block's largest error is; only called when it is a new maximum. */
-static void locate(struct pair_sums *s, int64_t start, const float *x, const float *y, double max)
+static void locate(struct run *r, int64_t start, const float *x, const float *y, int len,
+		   double max)
 {
-	int i = 0;
-
-	while (fabs((double)x[i] - y[i]) != max)
-		i++;
-	s->max_abs_e = max;
-	s->max_index = start + i;
-}
-
-static void add_local(struct pair_sums *s, const struct run_local *b, const struct local_quant *q)
-{
-	s->sum_e2_round += b->round;
-	s->sum_e2_clip += b->clip;
-	s->sum_e2_steps += (b->round + b->clip) / ((double)q->scale * q->scale);
-	s->n_clipped += b->n_clipped;
+	r->out->max_abs_e = max;
+	r->out->max_index = start + r->k->find(x, y, len, max);
 }
 
 /* Bitmap for the kernel, or NULL when values from min to max give no code that is new: after a few
@@ -319,33 +232,6 @@ static void block_chan(struct run *r, int64_t start, const float *x, const float
 			   r->chan_e2 + p.channel);
 }
 
-/* keep NULL: every element is counted. */
-static __attribute__((noinline)) void block_pre(struct run *r, int64_t start, int len,
-						const double *y, const bool *keep)
-{
-	double pre[PAIR_BLOCK], lo = r->spec->lo, hi = r->spec->hi;
-	struct sum_lanes l = { 0 };
-	int i, k;
-
-	tensor_to_double(&r->pre, start, len, pre);
-	for (i = 0; i < len; i++) {
-		double p = pre[i] < lo ? lo : pre[i] > hi ? hi : pre[i], e = p - y[i];
-
-		if (keep && !keep[i])
-			continue;
-		if (!isfinite(p)) {
-			r->out->nonfinite_pre++;
-			continue;
-		}
-		k = i & (PAIR_LANES - 1);
-		r->out->n_pre++;
-		l.x2[k] += p * p;
-		l.e2[k] += e * e;
-	}
-	r->out->sum_p2 += lanes_total(l.x2);
-	r->out->sum_pe2 += lanes_total(l.e2);
-}
-
 /* p against y is a pair like x against y. */
 static __attribute__((noinline)) void block_pre_floats(struct run *r, int64_t start, int len,
 						       const float *y)
@@ -368,128 +254,151 @@ static __attribute__((noinline)) void block_pre_floats(struct run *r, int64_t st
 	}
 	for (i = 0; i < len; i++)
 		wide[i] = y[i];
-	block_pre(r, start, len, wide, NULL);
+	pair_block_pre(r, start, len, wide, NULL);
 }
 
-/* ---- the element-wise path ---- */
+/* ---- the fused loop ---- */
 
-static void exact_local(struct run *r, int64_t start, const double *x, int len, const bool *keep)
+static void prepare_fused(struct run *r)
 {
-	struct piece p;
-	int i;
+	const struct pair_spec *spec = r->spec;
+	struct local_quant *q = &r->fused_quant;
 
-	for (piece_start(&r->local, start, &p); piece_next(&r->local, len, &p); ) {
-		struct run_local sums = { .n_clipped = 0 };
-		struct local_lanes l = { 0 };
-		uint64_t *seen = r->count_codes ? r->codes->seen : NULL;
-		struct local_quant q;
-
-		if (!local_quant(&r->spec->local, p.channel, &q))
-			continue;
-		for (i = 0; i < p.n; i++) {
-			double v = x[p.first + i];
-
-			if (!keep[p.first + i])
-				continue;
-			local_one(&l, &sums, &q, i & (PAIR_LANES - 1), (float)v, v, seen);
-			r->out->n_local++;
-		}
-		sums.round = lanes_total(l.round);
-		sums.clip = lanes_total(l.clip);
-		add_local(r->out, &sums, &q);
-	}
-}
-
-static void exact_chan(struct run *r, int64_t start, const double *x, const double *y, int len,
-		       const bool *keep)
-{
-	struct piece p;
-	int i;
-
-	for (piece_start(&r->chan, start, &p); piece_next(&r->chan, len, &p); ) {
-		double x2[PAIR_LANES] = { 0 }, e2[PAIR_LANES] = { 0 };
-
-		for (i = 0; i < p.n; i++) {
-			double v = x[p.first + i], e = v - y[p.first + i];
-
-			if (!keep[p.first + i])
-				continue;
-			x2[i & (PAIR_LANES - 1)] += v * v;
-			e2[i & (PAIR_LANES - 1)] += e * e;
-		}
-		r->chan_x2[p.channel] += lanes_total(x2);
-		r->chan_e2[p.channel] += lanes_total(e2);
-	}
-}
-
-static void exact_sum(struct run *r, struct sum_lanes *l, int64_t index, int k, double x, double y)
-{
-	struct pair_sums *s = r->out;
-	double e = x - y;
-
-	s->n++;
-	l->x2[k] += x * x;
-	s->min_x = fmin(s->min_x, x) + 0.0;
-	s->max_x = fmax(s->max_x, x) + 0.0;
-	if (!r->has_y)
+	if (spec->kind != PAIR_CODES || r->x.dtype != DT_FLOAT || r->code.count > 1 ||
+	    (r->y.dtype != DT_UINT8 && r->y.dtype != DT_INT8) ||
+	    (r->chan_x2 && r->chan.count > 1 && r->chan.inner < FUSED_INNER))
 		return;
-	l->y2[k] += y * y;
-	l->e2[k] += e * e;
-	l->ae[k] += fabs(e);
-	s->min_y = fmin(s->min_y, y) + 0.0;
-	s->max_y = fmax(s->max_y, y) + 0.0;
-	if (fabs(e) > s->max_abs_e) {
-		s->max_abs_e = fabs(e);
-		s->max_index = index;
-	}
+	r->fused.zp = zero_point(&spec->code, 0);
+	r->fused.scale = spec->code.scale[0];
+	r->fuse = r->fused.zp >= -FUSED_ZERO && r->fused.zp <= FUSED_ZERO &&
+		  isfinite(r->fused.scale);
+	if (!r->local_on || r->local.count > 1 || !local_quant(&spec->local, 0, q))
+		return;
+	r->fuse_local = q->lo >= -FUSED_CODE && q->hi <= FUSED_CODE &&
+			q->scale >= FUSED_SCALE_MIN && q->scale <= FUSED_SCALE_MAX;
+	r->fused.step = q->scale;
+	r->fused.inv = 1 / q->scale;
 }
 
-static void exact_hist(struct run *r, const double *x, int len, const bool *keep)
+/* Sums of the runs between boundaries, to their channels and to the block. */
+static void fused_runs(struct run *r, int64_t channel, struct fused_out *f)
 {
 	int i;
 
-	binner_finish(&r->bin);
-	for (i = 0; i < len; i++) {
-		if (keep[i])
-			hist_add(r->bin.hist, x + i, 1);
+	f->sums.x2 = f->sums.e2 = 0;
+	for (i = 0; i < f->pieces; i++) {
+		f->sums.x2 += f->x2[i];
+		f->sums.e2 += f->e2[i];
 	}
-	binner_init(&r->bin, r->bin.hist, r->k, r->x.n);
+	if (!r->chan_x2 || !isfinite(f->sums.e2))
+		return;
+	for (i = 0; i < f->pieces; i++) {
+		r->chan_x2[channel] += f->x2[i];
+		r->chan_e2[channel] += f->e2[i];
+		channel = channel + 1 == r->chan.count ? 0 : channel + 1;
+	}
 }
 
-/* yf: y as floats when it is not of type double. */
-static __attribute__((noinline)) void block_exact(struct run *r, int64_t start, int len,
-						  const float *yf)
+/* Guessing serves when no code is clipped and none is new. */
+static bool may_guess(const struct run *r, float min, float max)
 {
-	double x[PAIR_BLOCK], y[PAIR_BLOCK];
-	struct sum_lanes l = { 0 };
-	struct run_sums sums;
-	bool keep[PAIR_BLOCK];
-	int i;
+	const struct local_quant *q = &r->fused_quant;
+	float a, b;
 
-	tensor_to_double(&r->x, start, len, x);
-	if (r->has_y && !yf)
-		tensor_to_double(&r->y, start, len, y);
-	for (i = 0; i < len; i++) {
-		if (!r->has_y)
-			y[i] = 0;
-		else if (yf)
-			y[i] = yf[i];
-		keep[i] = isfinite(x[i]) && isfinite(y[i]);
-		r->out->nonfinite_x += !isfinite(x[i]);
-		r->out->nonfinite_y += !isfinite(y[i]);
-		if (keep[i])
-			exact_sum(r, &l, start + i, i & (PAIR_LANES - 1), x[i], y[i]);
+	return r->fuse_local && isfinite(min) && isfinite(max) &&
+	       local_code(q, min, &a) == a && local_code(q, max, &b) == b &&
+	       !unseen(r, q, min, max);
+}
+
+static bool fused_sums(struct run *r, int64_t start, const float *x, int len, struct fused_out *f)
+{
+	struct fused_in *in = &r->fused;
+	struct piece p = { 0 };
+	float min, max;
+
+	r->k->range(x, len, &min, &max);
+	in->x = x;
+	in->codes = (const char *)r->y.data + start;
+	in->n = in->left = in->inner = len;
+	in->local = may_guess(r, min, max);
+	if (r->chan_x2) {
+		piece_start(&r->chan, start, &p);
+		if (p.left < len) {
+			in->left = (int)p.left;
+			in->inner = r->chan.inner < len ? (int)r->chan.inner : len;
+		}
 	}
-	sum_totals(&sums, &l);
-	add_sums(r->out, &sums);
+	(r->y.dtype == DT_INT8 ? r->k->fused_s8 : r->k->fused_u8)(in, f);
+	f->sums.min_x = min;
+	f->sums.max_x = max;
+	fused_runs(r, p.channel, f);
+	return isfinite(f->sums.e2);
+}
+
+static void fused_local(struct run *r, int64_t start, const float *x, int len,
+			const struct fused_out *f)
+{
+	struct run_local sums = { .round = f->round };
+
+	if (!r->fused.local || !(f->off <= FUSED_NEAR * r->fused.step)) {
+		block_local(r, start, x, len, f->sums.min_x, f->sums.max_x);
+		return;
+	}
+	r->out->n_local += len;
+	add_local(r->out, &sums, &r->fused_quant);
+}
+
+static void fused_locate(struct run *r, int64_t start, const float *x, int len, double max)
+{
+	float y[128];
+	int i = 0, n, k;
+
+	do {
+		n = len - i < 128 ? len - i : 128;
+		dequant(r, start + i, n, y);
+		k = r->k->find(x + i, y, n, max);
+		i += k;
+	} while (k == n && i < len);
+	r->out->max_abs_e = max;
+	r->out->max_index = start + i;
+}
+
+static __attribute__((noinline)) void fused_pre(struct run *r, int64_t start, int len)
+{
+	float y[PAIR_BLOCK];
+
+	dequant(r, start, len, y);
+	block_pre_floats(r, start, len, y);
+}
+
+static __attribute__((noinline)) void fused_exact(struct run *r, int64_t start, int len)
+{
+	float y[PAIR_BLOCK];
+
+	dequant(r, start, len, y);
+	pair_block_exact(r, start, len, y);
+}
+
+static void block_fused(struct run *r, int64_t start, int len)
+{
+	const float *x = (const float *)r->x.data + start;
+	struct fused_out f;
+
+	if (!fused_sums(r, start, x, len, &f)) {
+		fused_exact(r, start, len);
+		return;
+	}
+	r->out->n += len;
+	add_sums(r->out, &f.sums);
+	merge_range(r->out, &f.sums, true);
+	if (f.sums.max_e > r->out->max_abs_e)
+		fused_locate(r, start, x, len, f.sums.max_e);
 	if (r->local_on)
-		exact_local(r, start, x, len, keep);
+		fused_local(r, start, x, len, &f);
 	if (hist_wanted(r, start))
-		exact_hist(r, x, len, keep);
-	if (r->chan_x2)
-		exact_chan(r, start, x, y, len, keep);
+		binner_block(&r->bin, x, len, f.sums.min_x, f.sums.max_x);
 	if (r->has_pre)
-		block_pre(r, start, len, y, keep);
+		fused_pre(r, start, len);
 }
 
 /* ---- the pass ---- */
@@ -504,21 +413,21 @@ static void block(struct run *r, int64_t start, int len)
 	if (r->has_y && r->y.dtype != DT_DOUBLE)
 		y = operand_y(r, start, len, ybuf);
 	if (r->wide) {
-		block_exact(r, start, len, y);
+		pair_block_exact(r, start, len, y);
 		return;
 	}
 	x = floats(&r->x, start, len, xbuf);
 	finite = y ? r->k->sums(x, y, len, &sums)
 		   : r->k->sums_x(x, len, &sums);
 	if (!finite) {
-		block_exact(r, start, len, y);
+		pair_block_exact(r, start, len, y);
 		return;
 	}
 	r->out->n += len;
 	add_sums(r->out, &sums);
 	merge_range(r->out, &sums, r->has_y);
 	if (y && sums.max_e > r->out->max_abs_e)
-		locate(r->out, start, x, y, sums.max_e);
+		locate(r, start, x, y, len, sums.max_e);
 	if (r->local_on)
 		block_local(r, start, x, len, sums.min_x, sums.max_x);
 	if (hist_wanted(r, start))
@@ -568,9 +477,16 @@ bool pair_accumulate(const struct pair_spec *spec, const struct pair_input *in,
 	if (r.local_on)
 		note_quantizers(&r);
 	r.count_codes = codes && range > 0 && range <= 256;
+	prepare_fused(&r);
 	binner_init(&r.bin, hist, r.k, r.x.n);
-	for (start = 0; start < r.x.n; start += PAIR_BLOCK)
-		block(&r, start, r.x.n - start < PAIR_BLOCK ? (int)(r.x.n - start) : PAIR_BLOCK);
+	for (start = 0; start < r.x.n; start += PAIR_BLOCK) {
+		int len = r.x.n - start < PAIR_BLOCK ? (int)(r.x.n - start) : PAIR_BLOCK;
+
+		if (r.fuse)
+			block_fused(&r, start, len);
+		else
+			block(&r, start, len);
+	}
 	binner_finish(&r.bin);
 	return true;
 }

@@ -31,7 +31,9 @@ def pair(tap, argument):
     import accounting, common, reference, truth
     m, f, q = argument.split("/")
     fpath, qpath = common.model_path(m, f), common.model_path(m, q)
-    feeds = common.real_feeds(m)
+    # the pairs that users should have get all samples, the others one of the large models
+    full = (m, f, q.endswith("_pc")) in ((m, "pre", False), ("cls", f, q.endswith("_pc")))
+    feeds = common.real_feeds(m, None if full else 1)
     with common.scratch() as tmp:
         report = common.qdebug(fpath, qpath, common.DATA / common.INPUTS[m], "--samples",
                                str(len(feeds)), "--observe", "reference",

@@ -78,11 +78,6 @@ def killed(tmp, text, seconds, k, rng):
     other, _ = report(store)
     for why in first_difference(text, other):
         yield f"killed after {wait:.2f} s of {seconds:.2f}: {why}"
-    if k == 0:      # a killed run leaves no temporary files beside its store
-        left = [p.name for p in tmp.iterdir() if p.name.startswith(store.name)
-                and p.name not in (store.name, store.name + "-wal", store.name + "-shm")]
-        if left:
-            yield f"left behind: {left}"
 
 
 def killed_twice(tmp, text, seconds, rng):

@@ -74,6 +74,7 @@ void vm_list_init(struct vm_list *l, const struct vm_view *view, const struct vm
 	l->src.ctx = ctx;
 	l->tags = tags;
 	l->visible = 1;
+	l->untouched = true;
 	l->sort_col = view->sort_col;
 	l->col = view->sort_col >= 0 ? view->sort_col : view->flexible;
 }
@@ -161,7 +162,10 @@ int vm_list_load(struct vm_list *l, struct qd_err *err)
 	l->n = n;
 	l->loaded = true;
 	drop_cache(l);
-	l->cursor = at_end ? (n ? n - 1 : 0) : position_of(l, l->cursor_id, was);
+	if (at_end)
+		l->cursor = n ? n - 1 : 0;
+	else
+		l->cursor = l->untouched ? 0 : position_of(l, l->cursor_id, was);
 	/* the row keeps its place on the screen too */
 	l->top = l->cursor > offset ? l->cursor - offset : 0;
 	scroll_to_cursor(l);
@@ -192,6 +196,7 @@ const struct vm_row *vm_list_current(struct vm_list *l)
 
 void vm_list_goto(struct vm_list *l, size_t pos)
 {
+	l->untouched = false;
 	l->cursor = pos;
 	scroll_to_cursor(l);
 }
@@ -221,6 +226,7 @@ int vm_list_sort(struct vm_list *l, int col, bool desc, struct qd_err *err)
 				       l->view->cols[col].title);
 	l->sort_col = col;
 	l->sort_desc = desc;
+	l->untouched = false;
 	rc = vm_list_load(l, err);
 	if (rc) {
 		l->sort_col = old_col;
@@ -240,6 +246,7 @@ int vm_list_filter(struct vm_list *l, const char *text, struct qd_err *err)
 	if (rc)
 		return rc;
 	l->filter = f;
+	l->untouched = false;
 	rc = vm_list_load(l, err);
 	if (rc) {
 		l->filter = old;

@@ -37,6 +37,7 @@ struct vm_list {
 	bool sort_desc;
 	struct vm_filter filter;
 	char filter_text[VM_FILTER_TEXT];
+	bool untouched;                 /* nobody moved yet: the cursor stays on the first row while rows arrive */
 	bool follow_end;                /* cursor stays on the last row while it is there (log) */
 
 	bool loaded;
