@@ -54,6 +54,8 @@ static int run_passes(struct worker *w, int64_t i, const struct data_sample *sam
 	struct engine_value *q = check ? mem_array(o->main.n_outputs, sizeof(*q)) : NULL;
 	int rc;
 
+	if (check && !q)
+		return err_oom(err, "checking the outputs");
 	compare_reset(&o->compare, w->slot);
 	rc = pass_run(&o->main, w->run, w->slot, sample, q, err);
 	if (!rc && (o->second.both || o->second.f))
