@@ -86,22 +86,53 @@ static struct {
 	pthread_t reader;
 } capture = { PTHREAD_MUTEX_INITIALIZER, 0, -1, -1, 0 };
 
+/* Straight into the ring: echoing would write to our own pipe. */
+static void add_captured(const char *text)
+{
+	struct log_line *l;
+
+	pthread_mutex_lock(&lock);
+	l = &ring[last_seq++ % RING];
+	l->seq = last_seq;
+	l->level = LOG_DEBUG;
+	l->at = clock_since_start();
+	snprintf(l->text, sizeof(l->text), "%s", text);
+	pthread_mutex_unlock(&lock);
+}
+
+static void add_repeats(long n)
+{
+	char text[60];
+
+	if (n) {
+		snprintf(text, sizeof(text), "(%ld more lines like the last)", n);
+		add_captured(text);
+	}
+}
+
+/* A library may say the same thing a thousand times, which would push everything else out of the ring: lines that begin
+ * alike are counted. */
 static void *read_lines(void *arg)
 {
 	FILE *f = fdopen((int)(long)arg, "r");
-	char line[sizeof(ring[0].text)];
+	char line[sizeof(ring[0].text)], last[sizeof(line)] = "";
+	long repeats = 0;
+	enum { ALIKE = 24 };
 
 	while (f && fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = '\0';
-		/* straight into the ring: echoing would write to our own pipe */
-		pthread_mutex_lock(&lock);
-		struct log_line *l = &ring[last_seq++ % RING];
-		l->seq = last_seq;
-		l->level = LOG_DEBUG;
-		l->at = clock_since_start();
-		memcpy(l->text, line, sizeof(line));
-		pthread_mutex_unlock(&lock);
+		if (!*line)
+			continue;
+		if (*last && strlen(line) >= ALIKE && !strncmp(line, last, ALIKE)) {
+			repeats++;
+			continue;
+		}
+		add_repeats(repeats);
+		repeats = 0;
+		add_captured(line);
+		memcpy(last, line, sizeof(last));
 	}
+	add_repeats(repeats);
 	if (f)
 		fclose(f);
 	return NULL;

@@ -60,10 +60,20 @@ static int read_zp(const struct graph *g, int value, const struct tensor *scale,
 	rc = graph_const_read(g, value, &zp, err);
 	if (rc)
 		return rc;
-	for (i = 0; i < scale->n; i++)
-		p->zp[i] = (int32_t)tensor_get(&zp, zp.n == 1 ? 0 : i);
+	if (zp.n != 1 && zp.n != scale->n)
+		rc = err_set(err, QD_EINPUT, "%s: zero point %s has %lld values, its scale has %lld", g->model->path,
+			     g->values[value].name, (long long)zp.n, (long long)scale->n);
+	for (i = 0; !rc && i < scale->n; i++) {
+		double v = tensor_get(&zp, zp.n == 1 ? 0 : i);
+
+		if (v >= INT32_MIN && v <= INT32_MAX)
+			p->zp[i] = (int32_t)v;
+		else
+			rc = err_set(err, QD_EINPUT, "%s: zero point %s holds %g, which no code is", g->model->path,
+				     g->values[value].name, v);
+	}
 	tensor_release(&zp);
-	return 0;
+	return rc;
 }
 
 int skeleton_params(const struct graph *g, int node, struct linear *p, struct qd_err *err)
@@ -180,6 +190,17 @@ static int find_quantizers(struct skeleton *s, struct qd_err *err)
 	return 0;
 }
 
+static bool used_in_body(const struct graph_value *v)
+{
+	int i;
+
+	for (i = 0; i < v->n_uses; i++) {
+		if (v->uses[i].slot < 0)
+			return true;
+	}
+	return false;
+}
+
 static bool collect_uses(struct skeleton *s)
 {
 	const struct graph *g = s->g;
@@ -200,7 +221,8 @@ static bool collect_uses(struct skeleton *s)
 	}
 	for (v = 0; v < g->n_values; v++) {
 		s->first_use[v + 1] += s->first_use[v];
-		if (g->values[v].is_output && !skeleton_is_dq(g, g->values[v].producer))
+		if ((g->values[v].is_output || used_in_body(&g->values[v])) &&
+		    !skeleton_is_dq(g, g->values[v].producer))
 			s->raw_use[s->root[v]] = true;
 	}
 	s->uses = mem_array((size_t)total, sizeof(*s->uses));

@@ -10,9 +10,9 @@
 
 enum { MAX_CHANNELS = 1 << 16 };
 
-/* Histograms are for looking at: of a large tensor every 8th block of 1024 elements is counted, which still are
- * thousands a sample; counting all would take as long as all other statistics together. Sums use every element. */
-enum { HIST_WHOLE = 1 << 15, HIST_EVERY = 8 };
+/* Histograms are for looking at: of a large tensor every 8th block of 1024 elements is counted, which still is
+ * a thousand or more a sample; counting all would take as long as all other statistics together. Sums use every element. */
+enum { HIST_WHOLE = 1 << 12, HIST_EVERY = 8 };
 
 /* Per-channel sums: the quantizer's own axis, else axis 1 where that holds channels. In a tensor of rank 3 it does only
  * behind operators that say so; elsewhere it usually counts positions of a sequence. */

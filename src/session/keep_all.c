@@ -28,7 +28,7 @@ struct fetch {
 	struct linear code;             /* how codes are read; n 0: a float value */
 	int side;                       /* index of the fetcher */
 	int input;                      /* a graph input: taken from the sample; -1 */
-	bool dropped;                   /* over the budget */
+	bool dropped, reserved;         /* over the budget; counted in it */
 };
 
 enum { SIDE_FLOAT, SIDE_QUANT, SIDE_DEPLOYED, N_SIDES };
@@ -47,6 +47,7 @@ struct keeping {
 	size_t n, cap;
 	struct fetcher side[N_SIDES];
 	struct engine_run *run;
+	int64_t reserved;               /* bytes that the tensors seen so far will take */
 };
 
 static bool add(struct keeping *g, int side, const char *tensor, const char *value, const struct linear *code)
@@ -82,8 +83,10 @@ static bool add_quant_side(struct keeping *g, int item)
 	if (!observer_is_deployed(g->k->o, item) || !g->frozen)
 		return add(g, SIDE_QUANT, name, name, NULL);
 	copy.code = (struct linear){ 0 };
-	if (freeze_tap(&g->z, g->k->m, &copy, item, &tap, &found, NULL) || !found)
+	if (freeze_tap(&g->z, g->k->m, &copy, item, &tap, &found, NULL) || !found) {
+		linear_release(&copy.code);
 		return add(g, SIDE_QUANT, name, name, NULL);
+	}
 	ok = add(g, SIDE_DEPLOYED, name, tap.y, copy.code.n ? &copy.code : NULL);
 	linear_release(&copy.code);
 	return ok;
@@ -174,16 +177,26 @@ static int open_side(struct keeping *g, int side, struct qd_err *err)
 
 /* --- storing ------------------------------------------------------------------------------- */
 
+/* Whole tensors or nothing: room for all samples is reserved when a tensor is first seen. */
+static bool fits(struct keeping *g, struct fetch *f, const struct tensor *t)
+{
+	int64_t room = g->put->budget - (f->reserved ? g->put->used : g->reserved);
+	int64_t need = (int64_t)t->bytes * (f->reserved ? 1 : data_count(g->k->data));
+
+	f->dropped = need > room;
+	if (f->dropped)
+		log_add(LOG_INFO, "over the activation budget: %s is not stored%s", f->tensor,
+			f->reserved ? " further: its samples grew" : "");
+	else if (!f->reserved)
+		g->reserved += need;
+	f->reserved = true;
+	return !f->dropped;
+}
+
 static int put_fetch(struct keeping *g, struct fetch *f, int64_t sample, const struct tensor *t, struct qd_err *err)
 {
-	if (f->dropped || !t->data)
+	if (f->dropped || !t->data || !fits(g, f, t))
 		return 0;
-	if (g->put->used + (int64_t)t->bytes > g->put->budget) {
-		f->dropped = true;
-		log_add(LOG_INFO, "over the activation budget: %s of sample %lld and later is not stored", f->tensor,
-			(long long)sample);
-		return 0;
-	}
 	if (f->side == SIDE_FLOAT)
 		return keep_put(g->put, "float", f->tensor, sample, t, err);
 	return keep_put_codes(g->put, f->tensor, sample, t, &f->code, err);
@@ -264,8 +277,10 @@ static int put_constants(struct keeping *g, const struct graph *graph, const str
 		if (!s->constant[v] || !dtype_is_float_tensor(graph->values[v].dtype) ||
 		    weight_read(graph, v, &t, NULL, NULL))
 			continue;
-		if (g->put->used + (int64_t)t.bytes <= g->put->budget)
+		if (g->put->used + (int64_t)t.bytes <= g->put->budget) {
+			g->reserved += (int64_t)t.bytes;
 			rc = keep_put(g->put, side, graph->values[v].name, -1, &t, err);
+		}
 		tensor_release(&t);
 	}
 	return rc;

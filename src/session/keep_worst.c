@@ -42,13 +42,15 @@ static int choose(struct wanted *w, struct qd_err *err)
 		rc = store_total_get(k->st, ids[i], &sums, &extra, &found, err);
 		if (rc || !found || sums.worst_sample == STORE_NONE || sums.n_samples <= 0)
 			continue;
+		if ((item = item_of(k, w->c, ids[i])) < 0)
+			continue;
 		bytes += 8 * (sums.n / sums.n_samples + 1);
 		if (bytes > w->put->budget) {
-			log_add(LOG_INFO, "the activation budget holds the %zu worst of %zu tensors", i, n);
+			log_add(LOG_INFO, "the activation budget holds the %zu worst of %zu tensors: %s and what ranks behind it is "
+				"not stored", i, n, w->c->items[item].pair->tensor);
 			break;
 		}
-		if ((item = item_of(k, w->c, ids[i])) >= 0)
-			w->sample[item] = sums.worst_sample;
+		w->sample[item] = sums.worst_sample;
 	}
 	free(ids);
 	return rc;

@@ -497,10 +497,10 @@ int session_run(struct session *s, session_notify *notify, void *ctx, struct qd_
 		rc = finish(s, &own);
 	if (!rc)
 		rc = check_files(s, &own);
+	if (!rc)
+		rc = set_status(s, "done", NULL, &own);
 	if (rc)
 		(void)!set_status(s, rc == QD_ECANCEL ? "interrupted" : "failed", own.msg, NULL);
-	else
-		rc = set_status(s, "done", NULL, &own);
 	s->done = !rc;
 	progress_set(s, "done", s->acc.samples, s->run.samples, 0, true);
 	if (rc && err)

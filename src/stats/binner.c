@@ -21,6 +21,8 @@ void binner_init(struct binner *b, struct hist *hist, const struct kernels *k, i
 	if (!hist)
 		return;
 	take_width(b);
+	b->first = HIST_BINS;
+	b->last = -1;
 	if (n >= BINNER_DIRECT) {
 		b->pending = 0;
 		memset(b->part, 0, sizeof(b->part));
@@ -35,7 +37,7 @@ static void fold(struct binner *b)
 	if (b->pending <= 0)
 		return;
 	b->pending = 0;
-	for (i = 0; i < HIST_BINS; i++) {
+	for (i = b->first; i <= b->last; i++) {
 		uint16_t *p = b->part[i];
 
 		memcpy(&all, p, sizeof(all));
@@ -44,6 +46,8 @@ static void fold(struct binner *b)
 		b->hist->count[i] += (uint64_t)p[0] + p[1] + p[2] + p[3];
 		memset(p, 0, sizeof(all));
 	}
+	b->first = HIST_BINS;
+	b->last = -1;
 }
 
 static void spread(struct binner *b, const uint16_t *idx, int len)
@@ -91,7 +95,7 @@ void binner_block(struct binner *b, const float *x, int len, float min, float ma
 	double m = fmax(-(double)min, max);
 	uint16_t idx[PAIR_BLOCK + 16];
 	uint64_t before;
-	int i, first, n;
+	int i, n, first, last;
 
 	if (!h)
 		return;
@@ -105,16 +109,20 @@ void binner_block(struct binner *b, const float *x, int len, float min, float ma
 		tiny(b, x, len);
 		return;
 	}
+	first = HIST_HALF + (int)floor((double)min * b->inv);
+	last = HIST_HALF + (int)floor((double)max * b->inv);
+	hist_use(h, first, last);
 	h->n += (uint64_t)len;
-	first = (int)floor((double)min * b->inv);
-	if (first == (int)floor((double)max * b->inv)) {
-		h->count[HIST_HALF + first] += (uint64_t)len;
+	if (first == last) {
+		h->count[first] += (uint64_t)len;
 		return;
 	}
 	before = zeros(b);
 	n = b->k->bins(x, len, b->inv, b->sparse, idx);
 	h->count[HIST_HALF] += (uint64_t)(len - n);
 	if (b->pending >= 0) {
+		b->first = first < b->first ? first : b->first;
+		b->last = last > b->last ? last : b->last;
 		spread(b, idx, n);
 	} else {
 		for (i = 0; i < n; i++)

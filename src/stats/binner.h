@@ -24,6 +24,7 @@ struct binner {
 	float inv;                      /* 1 / width; 0 when that is no normal float */
 	bool sparse;                    /* the last block was mostly zeros */
 	int pending;                    /* blocks in part[], -1 when part[] is not used */
+	int first, last;                /* bins of part[] in use */
 	uint16_t part[HIST_BINS][BINNER_WAYS];
 };
 

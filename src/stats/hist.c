@@ -8,6 +8,21 @@ void hist_init(struct hist *h)
 {
 	memset(h, 0, sizeof(*h));
 	h->exp = HIST_EXP_MIN;
+	h->last = -1;
+}
+
+void hist_reset(struct hist *h)
+{
+	int first, last;
+
+	if (h->n) {
+		hist_extent(h, &first, &last);
+		memset(h->count + first, 0, (size_t)(last - first + 1) * sizeof(h->count[0]));
+	}
+	h->exp = HIST_EXP_MIN;
+	h->first = 0;
+	h->last = -1;
+	h->n = 0;
 }
 
 int hist_exp_for(double magnitude)
@@ -20,28 +35,35 @@ int hist_exp_for(double magnitude)
 	return k - 10 > HIST_EXP_MIN ? k - 10 : HIST_EXP_MIN;
 }
 
-/* Fold to bins 2^shift times as wide: floor(b / 2^shift), which is exact on both sides of 0. */
-static void widen(struct hist *h, int shift)
+/* The index of a bin 2^shift times as wide: floor(b / 2^shift), exact on both sides of 0. */
+static int wider(int i, int shift)
 {
-	uint64_t *zero = h->count + HIST_HALF;
-	int b, to;
+	int b = i - HIST_HALF;
 
 	if (shift > 11)
 		shift = 11;             /* all of [0, 1024) into 0, all of [-1024, 0) into -1 */
-	for (b = 1; b < HIST_HALF; b++) {
-		to = b >> shift;
-		if (to == b)
-			continue;
-		zero[to] += zero[b];
-		zero[b] = 0;
+	return HIST_HALF + (b < 0 ? -1 - ((-1 - b) >> shift) : b >> shift);
+}
+
+/* From 0 outwards: a bin is empty, or was moved, before another moves there. */
+static void widen(struct hist *h, int shift)
+{
+	int first, last, i;
+	uint64_t n;
+
+	hist_extent(h, &first, &last);
+	for (i = first > HIST_HALF ? first : HIST_HALF; i <= last; i++) {
+		n = h->count[i];
+		h->count[i] = 0;
+		h->count[wider(i, shift)] += n;
 	}
-	for (b = -2; b >= -HIST_HALF; b--) {
-		to = -1 - ((-1 - b) >> shift);
-		if (to == b)
-			continue;
-		zero[to] += zero[b];
-		zero[b] = 0;
+	for (i = last < HIST_HALF ? last : HIST_HALF - 1; i >= first; i--) {
+		n = h->count[i];
+		h->count[i] = 0;
+		h->count[wider(i, shift)] += n;
 	}
+	h->first = wider(first, shift);
+	h->last = wider(last, shift);
 }
 
 static void set_exp(struct hist *h, int exp)
@@ -58,10 +80,20 @@ void hist_grow(struct hist *h, double magnitude)
 	set_exp(h, hist_exp_for(magnitude));
 }
 
+void hist_use(struct hist *h, int first, int last)
+{
+	int a, b;
+
+	hist_extent(h, &a, &b);
+	h->first = b < a || first < a ? first : a;
+	h->last = b < a || last > b ? last : b;
+}
+
 void hist_add(struct hist *h, const double *x, int64_t n)
 {
-	int64_t i;
 	double m = 0;
+	int64_t i;
+	int bin;
 
 	for (i = 0; i < n; i++) {
 		if (isfinite(x[i]) && fabs(x[i]) > m)
@@ -77,24 +109,25 @@ void hist_add(struct hist *h, const double *x, int64_t n)
 		v = floor(ldexp(x[i], -h->exp));
 		if (x[i] < 0 && v > -1)
 			v = -1;
-		h->count[HIST_HALF + (int)v]++;
+		bin = HIST_HALF + (int)v;
+		hist_use(h, bin, bin);
+		h->count[bin]++;
 		h->n++;
 	}
 }
 
 void hist_merge(struct hist *dst, const struct hist *src)
 {
-	struct hist wide;
-	int i;
+	int first, last, shift, i;
 
-	if (src->exp < dst->exp && src->n) {
-		wide = *src;
-		set_exp(&wide, dst->exp);
-		src = &wide;
-	}
 	set_exp(dst, src->exp);
-	for (i = 0; i < HIST_BINS; i++)
-		dst->count[i] += src->count[i];
+	hist_extent(src, &first, &last);
+	if (last < first)
+		return;
+	shift = dst->exp - src->exp;
+	hist_use(dst, wider(first, shift), wider(last, shift));
+	for (i = first; i <= last; i++)
+		dst->count[wider(i, shift)] += src->count[i];
 	dst->n += src->n;
 }
 
@@ -108,12 +141,10 @@ double hist_edge(const struct hist *h, int i)
 	return ldexp(i - HIST_HALF, h->exp);
 }
 
-void hist_extent(const struct hist *h, int *first, int *last)
+static void search_extent(const struct hist *h, int *first, int *last)
 {
 	int i;
 
-	*first = 0;
-	*last = -1;
 	for (i = 0; i < HIST_BINS; i++) {
 		if (!h->count[i])
 			continue;
@@ -121,4 +152,18 @@ void hist_extent(const struct hist *h, int *first, int *last)
 			*first = i;
 		*last = i;
 	}
+}
+
+void hist_extent(const struct hist *h, int *first, int *last)
+{
+	*first = 0;
+	*last = -1;
+	if (!h->n)
+		return;
+	if (h->first > h->last) {
+		search_extent(h, first, last);
+		return;
+	}
+	*first = h->first;
+	*last = h->last;
 }

@@ -22,11 +22,15 @@ enum {
 
 struct hist {
 	int32_t exp;
+	int32_t first, last;            /* non-empty bins; last < first: see hist_extent */
 	uint64_t n;                     /* sum of count[] */
 	uint64_t count[HIST_BINS];      /* count[b + HIST_HALF] */
 };
 
 void hist_init(struct hist *h);
+/* Empty a histogram that hist_init made or that is all zero bytes: as hist_init, but the time
+ * follows the extent. */
+void hist_reset(struct hist *h);
 /* Count n values; non-finite ones are skipped. */
 void hist_add(struct hist *h, const double *x, int64_t n);
 void hist_merge(struct hist *dst, const struct hist *src);
@@ -35,11 +39,14 @@ void hist_merge(struct hist *dst, const struct hist *src);
 int hist_exp_for(double magnitude);
 /* Make room for a magnitude, widening the bins when needed. */
 void hist_grow(struct hist *h, double magnitude);
+/* Bin indices first and last, and perhaps some between, get counts; before they do. */
+void hist_use(struct hist *h, int first, int last);
 
 double hist_width(const struct hist *h);
 /* Lower edge of bin index i in [0, HIST_BINS]; i == HIST_BINS is the upper end. */
 double hist_edge(const struct hist *h, int i);
-/* First and last non-empty bin index; 0 and -1 when empty. */
+/* First and last non-empty bin index; 0 and -1 when empty. Who fills count[] and n of a new
+ * histogram by himself leaves first and last alone: then they are searched. */
 void hist_extent(const struct hist *h, int *first, int *last);
 
 #endif
