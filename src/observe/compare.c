@@ -125,7 +125,7 @@ void compare_reset(struct compare *c, int slot)
 	for (i = 0; i < c->n_items; i++) {
 		s->r[i] = (struct compare_result){ 0 };
 		pair_sums_init(&s->r[i].sums);
-		hist_init(&s->hist[i]);
+		hist_reset(&s->hist[i]);
 	}
 	memset(s->chan, 0, (size_t)c->n_chan * sizeof(*s->chan));
 	s->problem[0] = '\0';
