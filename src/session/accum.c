@@ -176,7 +176,8 @@ int accum_add(struct accum *a, const struct compare_slot *slot, struct qd_err *e
 		accum_sums(&slot->r[i], sample, 1, is_integer_output(&a->c->items[i], &slot->r[i]), &one);
 		store_sums_fold(&it->block, &one);
 		it->recs[at] = record(&slot->r[i].sums);
-		hist_merge(&it->hist, &slot->hist[i]);
+		if (slot->hist[i].n)
+			hist_merge(&it->hist, &slot->hist[i]);
 		pair_codes_merge(&it->codes, &slot->r[i].codes);
 	}
 	for (k = 0; slot && k < a->c->n_chan; k++)
