@@ -176,7 +176,8 @@ CREATE TABLE pooled (
   PRIMARY KEY (pair_id, kind)
 );
 -- hist:     i32 exponent e (bin width 2^e), i32 first bin, u32 n bins, u32 0, then n u64 counts; bin b covers
---           [b*2^e, (b+1)*2^e).  Of samples with more than 4096 elements every 8th block of 1024 is counted.
+--           [b*2^e, (b+1)*2^e).  Counted: samples 0 to 15 and every 8th, and of
+--           those with more than 4096 elements every 8th block of 1024.
 -- codes:    32 bytes, bit c-qmin set when code c was seen
 -- channels: u32 n channels, u32 0, then n f64 sum_x2, then n f64 sum_e2
 

@@ -18,6 +18,21 @@ static long last_seq;
 static int echo_level = LOG_ERROR + 1;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* Descriptor 2 while it is redirected into the ring. */
+static struct {
+	pthread_mutex_t lock;
+	int depth, saved_fd, pipe_rd;
+	pthread_t reader;
+} capture = { PTHREAD_MUTEX_INITIALIZER, 0, -1, -1, 0 };
+
+/* To the real stderr, also while descriptor 2 is redirected: a line must not come back as a captured one. */
+static void echo_line(const char *text)
+{
+	pthread_mutex_lock(&capture.lock);
+	dprintf(capture.saved_fd >= 0 ? capture.saved_fd : 2, "qdebug: %s\n", text);
+	pthread_mutex_unlock(&capture.lock);
+}
+
 static void add_text(enum log_level level, const char *text)
 {
 	struct log_line *l;
@@ -35,7 +50,7 @@ static void add_text(enum log_level level, const char *text)
 		struct str s = STR_INIT;
 
 		str_add_escaped(&s, text);
-		fprintf(stderr, "qdebug: %s\n", s.p ? s.p : "");
+		echo_line(s.p ? s.p : "");
 		str_release(&s);
 	}
 }
@@ -79,12 +94,6 @@ void log_range(long *first, long *last)
 }
 
 /* --- descriptor 2 ------------------------------------------------------- */
-
-static struct {
-	pthread_mutex_t lock;
-	int depth, saved_fd, pipe_rd;
-	pthread_t reader;
-} capture = { PTHREAD_MUTEX_INITIALIZER, 0, -1, -1, 0 };
 
 /* Straight into the ring: echoing would write to our own pipe. */
 static void add_captured(const char *text)

@@ -10,6 +10,7 @@ struct build {
 	const struct skeleton *s;       /* the graph that was walked: f's or the folded one's */
 	bool *done;                     /* by float value: in a row or accounted for */
 	bool *covered;                  /* by quantized value */
+	bool *oom;                      /* memory ran out where a look-up cannot say so */
 };
 
 /* The float value's place in the walked graph; -1 when folding removed it. */

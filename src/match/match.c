@@ -311,7 +311,8 @@ static int by_side_position(const void *a, const void *b)
 int match_run(const struct graph *f, const struct graph *folded, const struct graph *q, const char *const *map,
 	      size_t n_map, struct match *out, struct qd_err *err)
 {
-	struct build b = { .m = out, .f = f, .q = q };
+	bool oom = false;
+	struct build b = { .m = out, .f = f, .q = q, .oom = &oom };
 	int rc;
 
 	*out = (struct match){ 0 };
@@ -326,7 +327,7 @@ int match_run(const struct graph *f, const struct graph *folded, const struct gr
 	b.done = mem_array((size_t)f->n_values, sizeof(*b.done));
 	b.covered = mem_array((size_t)q->n_values, sizeof(*b.covered));
 	if (!b.done || !b.covered || !build_activations(&b) || !build_weights(&b) || !build_outputs(&b) ||
-	    !build_account_float(&b) || !build_account_bodies(&b) || !build_account_quant(&b)) {
+	    !build_account_float(&b) || !build_account_bodies(&b) || !build_account_quant(&b) || oom) {
 		rc = err_oom(err, "matching");
 		goto out;
 	}

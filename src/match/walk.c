@@ -13,6 +13,7 @@
 struct ctx {
 	const struct skeleton *f, *q;
 	struct walk *w;
+	bool *oom;              /* memory ran out while constants were read */
 };
 
 /* How well a candidate fits; compared field by field. */
@@ -194,7 +195,7 @@ static double operand_distance(const struct ctx *c, int fn, int qn, bool swapped
 		int qv = graph_in(c->q->g, qn, swapped && k < 2 ? 1 - (int)k : (int)k);
 
 		if (fv >= 0 && qv >= 0 && c->f->constant[fv]) {
-			double d = weight_distance(c->f->g, fv, c->q->g, qv);
+			double d = weight_distance(c->f->g, fv, c->q->g, qv, c->oom);
 
 			worst = d > worst ? d : worst;
 		}
@@ -411,7 +412,8 @@ int walk_run(const struct skeleton *f, const struct skeleton *q, const struct wa
 	     struct walk *out, struct qd_err *err)
 {
 	size_t nf = f->g->g->n_node, nq = q->g->g->n_node, nv = (size_t)f->g->n_values, i;
-	struct ctx c = { f, q, out };
+	bool oom = false;
+	struct ctx c = { f, q, out, &oom };
 	int rc;
 
 	*out = (struct walk){ 0 };
@@ -442,6 +444,10 @@ int walk_run(const struct skeleton *f, const struct skeleton *q, const struct wa
 	for (i = 0; i < nf; i++) {
 		if (skeleton_is_operator(f, (int)i))
 			visit(&c, (int)i);
+	}
+	if (oom) {
+		walk_release(out);
+		return err_oom(err, f->g->model->path);
 	}
 	copy_aliases(&c);
 	return 0;

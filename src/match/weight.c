@@ -149,13 +149,17 @@ static double distance(const struct tensor *a, const struct tensor *b)
 	return sqrt(e2 / x2);
 }
 
-double weight_distance(const struct graph *fg, int fv, const struct graph *qg, int qv)
+double weight_distance(const struct graph *fg, int fv, const struct graph *qg, int qv, bool *oom)
 {
 	struct tensor a = { 0 }, b = { 0 };
 	double d = INFINITY;
+	int rc = weight_read(fg, fv, &a, NULL, NULL);
 
-	if (!weight_read(fg, fv, &a, NULL, NULL) && !weight_read(qg, qv, &b, NULL, NULL))
+	if (!rc)
+		rc = weight_read(qg, qv, &b, NULL, NULL);
+	if (!rc)
 		d = distance(&a, &b);
+	*oom |= rc == QD_ENOMEM;
 	tensor_release(&a);
 	tensor_release(&b);
 	return d;

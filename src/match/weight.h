@@ -10,7 +10,7 @@
 QD_NODISCARD int weight_read(const struct graph *g, int value, struct tensor *out, struct linear *p, struct qd_err *err);
 
 /* ‖a − b‖ / ‖a‖ of two constants; 0 for equal, +inf when element counts differ or one cannot be read.
- * Integer constants: 0 or +inf. */
-double weight_distance(const struct graph *fg, int fv, const struct graph *qg, int qv);
+ * Integer constants: 0 or +inf. *oom is set when memory ran out, and else left alone. */
+double weight_distance(const struct graph *fg, int fv, const struct graph *qg, int qv, bool *oom);
 
 #endif

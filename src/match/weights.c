@@ -23,11 +23,11 @@ static int original_constant(const struct build *b, int node, int slot, int mv)
 	fn = fv < 0 ? -1 : b->f->values[fv].producer;
 	if (fn >= 0 && !strcmp(graph_node(b->f, fn)->op_type, graph_node(g, node)->op_type)) {
 		fv = graph_in(b->f, fn, slot);
-		if (fv >= 0 && b->m->f.constant[fv] && weight_distance(b->f, fv, g, mv) == 0)
+		if (fv >= 0 && b->m->f.constant[fv] && weight_distance(b->f, fv, g, mv, b->oom) == 0)
 			return fv;
 	}
 	fv = graph_find(b->f, g->values[mv].name);
-	return fv >= 0 && b->m->f.constant[fv] && weight_distance(b->f, fv, g, mv) == 0 ? fv : -1;
+	return fv >= 0 && b->m->f.constant[fv] && weight_distance(b->f, fv, g, mv, b->oom) == 0 ? fv : -1;
 }
 
 static bool have_row(const struct build *b, const char *tensor, int qv)

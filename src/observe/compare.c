@@ -10,9 +10,10 @@
 
 enum { MAX_CHANNELS = 1 << 16 };
 
-/* Histograms are for looking at: of a large tensor every 8th block of 1024 elements is counted, which still is
- * a thousand or more a sample; counting all would take as long as all other statistics together. Sums use every element. */
-enum { HIST_WHOLE = 1 << 12, HIST_EVERY = 8 };
+/* Histograms are for looking at, and counting every element would take as long as all other statistics together: of a
+ * large tensor every 8th block of 1024 elements is counted, and after the first samples every 8th one. Sums use
+ * every element of every sample. */
+enum { HIST_WHOLE = 1 << 12, HIST_EVERY = 8, HIST_FIRST_SAMPLES = 16 };
 
 /* Per-channel sums: the quantizer's own axis, else axis 1 where that holds channels. In a tensor of rank 3 it does only
  * behind operators that say so; elsewhere it usually counts positions of a sequence. */
@@ -117,17 +118,20 @@ void compare_close(struct compare *c)
 	memset(c, 0, sizeof(*c));
 }
 
-void compare_reset(struct compare *c, int slot)
+void compare_reset(struct compare *c, int slot, int64_t sample)
 {
 	struct compare_slot *s = &c->slots[slot];
 	int i;
 
 	for (i = 0; i < c->n_items; i++) {
-		s->r[i] = (struct compare_result){ 0 };
+		/* Codes seen stay: a slot's samples are delivered one after the other, a set does not mind being added
+		 * twice, and the kernel need not look for codes it has seen. */
+		s->r[i] = (struct compare_result){ .codes = s->r[i].codes };
 		pair_sums_init(&s->r[i].sums);
-		hist_init(&s->hist[i]);
+		hist_reset(&s->hist[i]);
 	}
 	memset(s->chan, 0, (size_t)c->n_chan * sizeof(*s->chan));
+	s->sample = sample;
 	s->problem[0] = '\0';
 }
 
@@ -151,6 +155,7 @@ int compare_feed(struct compare *c, int slot, int item, const struct tensor *x, 
 				 pre ? pre->dtype : 0, x->rank, x->dims };
 	struct pair_spec spec = it->spec;
 	double *chan = it->channels ? s->chan + it->chan_at : NULL;
+	bool counted = s->sample < HIST_FIRST_SAMPLES || s->sample % HIST_EVERY == 0;
 
 	if (shapes_differ(s, it->pair->tensor, x, y) || (pre && shapes_differ(s, it->pair->tensor, x, pre)))
 		return -1;
@@ -160,7 +165,7 @@ int compare_feed(struct compare *c, int slot, int item, const struct tensor *x, 
 	if (!chan)
 		spec.channel_axis = -1;
 	spec.hist_every = x->n > HIST_WHOLE ? HIST_EVERY : 1;
-	if (pair_accumulate(&spec, &in, &s->r[item].sums, &s->hist[item],
+	if (pair_accumulate(&spec, &in, &s->r[item].sums, counted ? &s->hist[item] : NULL,
 			    spec.local.scale ? &s->r[item].codes : NULL, chan, chan ? chan + it->channels : NULL))
 		return 0;
 	snprintf(s->problem, sizeof(s->problem), "tensor %.120s: %s against %s cannot be compared", it->pair->tensor,

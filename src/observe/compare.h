@@ -31,6 +31,7 @@ struct compare_slot {
 	struct compare_result *r;       /* by item */
 	struct hist *hist;              /* by item */
 	double *chan;                   /* channel sums: item's x2[channels], then e2[channels] */
+	int64_t sample;                 /* which sample is in it */
 	char problem[300];              /* first failure; empty */
 };
 
@@ -47,7 +48,7 @@ struct compare {
 QD_NODISCARD int compare_open(const struct models *m, struct compare *out, struct qd_err *err);
 QD_NODISCARD int compare_add_slots(struct compare *c, int n, struct qd_err *err);
 void compare_close(struct compare *c);
-void compare_reset(struct compare *c, int slot);
+void compare_reset(struct compare *c, int slot, int64_t sample);
 
 /* Compare one item's tensors into a slot. On failure the slot's problem says why. Thread use: one thread a slot. */
 int compare_feed(struct compare *c, int slot, int item, const struct tensor *x, const struct tensor *y,

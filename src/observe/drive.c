@@ -54,7 +54,9 @@ static int run_passes(struct worker *w, int64_t i, const struct data_sample *sam
 	struct engine_value *q = check ? mem_array(o->main.n_outputs, sizeof(*q)) : NULL;
 	int rc;
 
-	compare_reset(&o->compare, w->slot);
+	if (check && !q)
+		return err_oom(err, "checking the outputs");
+	compare_reset(&o->compare, w->slot, i);
 	rc = pass_run(&o->main, w->run, w->slot, sample, q, err);
 	if (!rc && (o->second.both || o->second.f))
 		rc = pass_run(&o->second, w->run, w->slot, sample, NULL, err);
@@ -221,7 +223,7 @@ int observer_visit(struct observer *o, const struct data_sample *sample, engine_
 	size_t i;
 	int rc = engine_run_new(o->e, &run, err);
 
-	compare_reset(&o->compare, 0);
+	compare_reset(&o->compare, 0, 0);
 	for (i = 0; !rc && i < 2; i++) {
 		struct engine_instrument was = passes[i]->instrument;
 

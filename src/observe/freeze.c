@@ -144,6 +144,8 @@ static int tap_codes(const struct freeze *z, const struct models *m, struct comp
 	rc = skeleton_params(&z->g, (int)node, &it->code, err);
 	if (rc || !it->code.n || it->code.block_size)
 		return rc;
+	if (it->code.n > 1 && it->code.axis < 0)        /* the frozen graph does not know the rank; the file did */
+		it->code.axis = q->p.axis;
 	it->spec.kind = PAIR_CODES;
 	it->spec.code = (struct pair_quant){ it->code.scale, it->code.zp, it->code.n, it->code.axis, 0, 0 };
 	out->y = z->g.values[graph_out(&z->g, (int)node, 0)].name;

@@ -16,10 +16,14 @@ static int open_one(struct engine *e, const char *path, struct onnx_model **m, s
 	if (!rc)
 		rc = graph_open(*m, g, err);
 	if (!rc) {
-		rc = observe_infer(e, g, err);
+		struct qd_err why = { 0 };
+
+		rc = observe_infer(e, g, &why);
+		if (rc && err)
+			*err = why;
 		if (rc == QD_EENGINE)
 			rc = err_set(err, QD_EINPUT, "%s; ONNX Runtime %s cannot load this model, so it cannot be debugged",
-				     err ? err->msg : "", engine_version(e));
+				     why.msg, engine_version(e));
 	}
 	return rc;
 }

@@ -23,12 +23,13 @@ bool observer_is_deployed(const struct observer *o, int item)
 
 int observer_threads(const struct observer *o)
 {
-	return o->workers * o->intra;
+	return o->workers;
 }
 
-/* Several samples in flight beat several threads inside one, but each holds its own activations: fewer for models whose
- * samples are large. `elements`: what one sample's taps see. */
-enum { ELEMENTS_IN_FLIGHT = 100 << 20 };
+/* Threads go to samples in flight, one each: that beats several threads inside one sample, and how an operator is divided
+ * among threads can change the last bits of a result, which must not depend on --threads. Each sample in flight holds
+ * its own activations: fewer at once for models whose samples are very large. `elements`: what one sample's taps see. */
+static const int64_t ELEMENTS_IN_FLIGHT = (int64_t)1 << 30;
 
 static void divide_threads(struct observer *o, int threads, int64_t elements)
 {
@@ -41,7 +42,6 @@ static void divide_threads(struct observer *o, int threads, int64_t elements)
 		o->workers = (int)samples;
 	if (o->workers < 1)
 		o->workers = 1;
-	o->intra = threads / o->workers;
 }
 
 static int thread_count(int wanted)
@@ -219,7 +219,7 @@ static int open_main(struct observer *o, const struct onnx_model *quant, const s
 	divide_threads(o, threads, elements);
 	malloc_trim(0);
 	rc = compare_add_slots(&o->compare, o->workers, err);
-	return rc ? rc : pass_open(o->e, o->m, &o->compare, quant, taps, n, ENGINE_ALL, o->intra, true, &o->main, err);
+	return rc ? rc : pass_open(o->e, o->m, &o->compare, quant, taps, n, ENGINE_ALL, 1, true, &o->main, err);
 }
 
 static int open_deployed(struct observer *o, int threads, struct tap *taps, struct qd_err *err)
@@ -264,7 +264,7 @@ static int open_reference(struct observer *o, int threads, struct tap *taps, boo
 	}
 	if (rc || (!n && !all))
 		return rc;
-	return pass_open(o->e, o->m, &o->compare, o->m->q, taps, n, ENGINE_DISABLE_ALL, o->intra, all,
+	return pass_open(o->e, o->m, &o->compare, o->m->q, taps, n, ENGINE_DISABLE_ALL, 1, all,
 			 all ? &o->main : &o->second, err);
 }
 
@@ -295,6 +295,7 @@ int observer_open(struct engine *e, const struct models *m, const struct observe
 	if (!rc)
 		rc = open_reference(o, threads, taps, opts->reference, err);
 	free(taps);
+	malloc_trim(0);                 /* merging and freezing took several copies of both models */
 	if (rc) {
 		observer_close(o);
 		return rc;

@@ -15,7 +15,7 @@ struct observer {
 	struct compare compare;
 	bool *deployed;                 /* by item */
 	struct pass main, second;       /* second: what the deployed model does not have; may be empty */
-	int workers, intra;             /* samples in flight; engine threads of each */
+	int workers;                    /* samples in flight */
 	int64_t self_check;             /* 0: never */
 	char (*plain_sha)[SHA_HEX];     /* by sample / self_check: what the plain session's outputs hash to; "" unknown */
 };

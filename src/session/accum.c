@@ -176,7 +176,8 @@ int accum_add(struct accum *a, const struct compare_slot *slot, struct qd_err *e
 		accum_sums(&slot->r[i], sample, 1, is_integer_output(&a->c->items[i], &slot->r[i]), &one);
 		store_sums_fold(&it->block, &one);
 		it->recs[at] = record(&slot->r[i].sums);
-		hist_merge(&it->hist, &slot->hist[i]);
+		if (slot->hist[i].n)
+			hist_merge(&it->hist, &slot->hist[i]);
 		pair_codes_merge(&it->codes, &slot->r[i].codes);
 	}
 	for (k = 0; slot && k < a->c->n_chan; k++)
@@ -350,7 +351,8 @@ static int restore_pooled(struct accum *a, struct store *st, int i, struct qd_er
 	if (rc || !keeps_codes(it))
 		data = NULL;
 	else if (!(rc = store_pooled_get(st, a->pair_id[i], "codes", &samples, &data, &bytes, err)) && data) {
-		memcpy(a->items[i].codes.seen, data, sizeof(a->items[i].codes.seen));
+		if (bytes == sizeof(a->items[i].codes.seen))
+			memcpy(a->items[i].codes.seen, data, bytes);
 		free(data);
 	}
 	if (rc || !it->channels)
@@ -384,6 +386,9 @@ static int restore_item(struct accum *a, struct store *st, int i, int64_t sample
 	}
 	if (!rc && samples % STORE_BLOCK_SAMPLES)
 		rc = store_block_get(st, a->pair_id[i], full, &acc->block, acc->recs, &found, err);
+	if (!rc && samples % STORE_BLOCK_SAMPLES && (!found || acc->block.n_samples != samples % STORE_BLOCK_SAMPLES))
+		rc = err_set(err, QD_EINPUT, "%s: the last block of a stored run is not what its progress says; remove the "
+			     "store and run again", store_path(st));
 	return rc ? rc : restore_pooled(a, st, i, err);
 }
 

@@ -146,15 +146,18 @@ static const float *operand_y(const struct run *r, int64_t start, int len, float
 
 /* ---- the statistics of a block ---- */
 
+/* + 0 turns -0 into 0: which of the two a minimum finds depends on the order. */
+static void widen_range(double *low, double *high, float min, float max)
+{
+	*low = (min < *low ? min : *low) + 0.0;
+	*high = (max > *high ? max : *high) + 0.0;
+}
+
 static void merge_range(struct pair_sums *s, const struct run_sums *b, bool has_y)
 {
-	/* + 0 turns -0 into 0: which of the two a minimum finds depends on the order */
-	s->min_x = fmin(s->min_x, b->min_x) + 0.0;
-	s->max_x = fmax(s->max_x, b->max_x) + 0.0;
-	if (!has_y)
-		return;
-	s->min_y = fmin(s->min_y, b->min_y) + 0.0;
-	s->max_y = fmax(s->max_y, b->max_y) + 0.0;
+	widen_range(&s->min_x, &s->max_x, b->min_x, b->max_x);
+	if (has_y)
+		widen_range(&s->min_y, &s->max_y, b->min_y, b->max_y);
 }
 
 /* Where the block's largest error is; only called when it is a new maximum. */
@@ -165,17 +168,11 @@ static void locate(struct run *r, int64_t start, const float *x, const float *y,
 	r->out->max_index = start + r->k->find(x, y, len, max);
 }
 
-/* Bitmap for the kernel, or NULL when values from min to max give no code that is new: after a few
- * blocks that is nearly always so, and the kernel skips the look-up. */
-static uint64_t *unseen(const struct run *r, const struct local_quant *q, float min, float max)
+/* Are all codes from one to another marked? Given as counted from qmin. */
+static bool all_seen(const uint64_t *seen, unsigned first, unsigned last)
 {
-	unsigned first, last, i;
-	float t;
+	unsigned i;
 
-	if (!r->count_codes)
-		return NULL;
-	first = (unsigned)(local_code(q, min, &t) - q->lo);     /* the code grows with the value */
-	last = (unsigned)(local_code(q, max, &t) - q->lo);
 	for (i = first >> 6; i <= last >> 6; i++) {
 		uint64_t want = ~0ull;
 
@@ -183,10 +180,23 @@ static uint64_t *unseen(const struct run *r, const struct local_quant *q, float 
 			want &= ~0ull << (first & 63);
 		if (i == last >> 6)
 			want &= ~0ull >> (63 - (last & 63));
-		if (want & ~r->codes->seen[i])
-			return r->codes->seen;
+		if (want & ~seen[i])
+			return false;
 	}
-	return NULL;
+	return true;
+}
+
+/* Bitmap for the kernel, or NULL when values from min to max give no code that is new: after a few
+ * blocks that is nearly always so, and the kernel skips the look-up. */
+static uint64_t *unseen(const struct run *r, const struct local_quant *q, float min, float max)
+{
+	float t, first, last;
+
+	if (!r->count_codes)
+		return NULL;
+	first = local_code(q, min, &t) - q->lo;         /* the code grows with the value */
+	last = local_code(q, max, &t) - q->lo;
+	return all_seen(r->codes->seen, (unsigned)first, (unsigned)last) ? NULL : r->codes->seen;
 }
 
 static void block_local(struct run *r, int64_t start, const float *x, int len, float min,
@@ -303,11 +313,15 @@ static void fused_runs(struct run *r, int64_t channel, struct fused_out *f)
 static bool may_guess(const struct run *r, float min, float max)
 {
 	const struct local_quant *q = &r->fused_quant;
-	float a, b;
+	float a, b, first, last;
 
-	return r->fuse_local && isfinite(min) && isfinite(max) &&
-	       local_code(q, min, &a) == a && local_code(q, max, &b) == b &&
-	       !unseen(r, q, min, max);
+	if (!r->fuse_local || !isfinite(min) || !isfinite(max))
+		return false;
+	first = local_code(q, min, &a);
+	last = local_code(q, max, &b);
+	return first == a && last == b &&
+	       (!r->count_codes || all_seen(r->codes->seen, (unsigned)(first - q->lo),
+					    (unsigned)(last - q->lo)));
 }
 
 static bool fused_sums(struct run *r, int64_t start, const float *x, int len, struct fused_out *f)

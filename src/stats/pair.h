@@ -16,9 +16,14 @@
  * Summation order, the same on every CPU. A tensor is cut into blocks of PAIR_BLOCK consecutive
  * elements; a run is a block or, for channel sums and a per-axis local quantizer, the part of one
  * channel that lies in a block. A run has 16 double lanes that start at 0; its element i adds to
- * lane i mod 16 (one multiply rounding, one add rounding, never fused). Then lane k + 8 is added
- * to lane k, k + 4, k + 2, k + 1, and this total is added to struct pair_sums or the channel.
- * Level of instruction set, alignment and thread change no bit of any result.
+ * lane i mod 16: an |e| with one addition, a square with one fused multiply-add. Then lane k + 8 is
+ * added to lane k, k + 4, k + 2, k + 1, and this total is added to struct pair_sums or the channel.
+ * When x is float32, y holds 8-bit codes of one quantizer and channels are at least 16 elements
+ * wide, one loop does it all, and two things differ: lanes of channel runs are counted from the
+ * start of the block (i mod 16 of the block's element i), and sum_x2 and sum_e2 of a block are
+ * their runs' totals, added in order. Blocks with a non-finite element are not among those.
+ * Level of instruction set, alignment and thread change no bit of any result. Terms are exact or
+ * rounded to double, so every sum is within n * 2^-53 of the exact sum of the definitions above.
  *
  * Everything here is pure: no allocation, no globals, no I/O; calls on different outputs may run
  * in parallel. Up to 64 KiB of stack per call.

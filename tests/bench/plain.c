@@ -1,8 +1,8 @@
 /* Plain inference of both models over the samples, what the comparison pass is measured against.
- *   plain FLOAT QUANT DIR SAMPLES THREADS LEVEL      LEVEL: all, disable
- * The same engine layer, session options, sample source and way of using threads as the program:
- * THREADS samples in flight, each run by one engine thread through the float, then the quantized
- * model. Prints "open SECONDS pass SECONDS": loading both sessions, and running all samples. */
+ *   plain FLOAT QUANT DIR SAMPLES THREADS LEVEL HOW      LEVEL: all, disable; HOW: inside, flight
+ * The same engine layer, session options and sample source as the program. `inside`: one sample after
+ * the other with THREADS engine threads, as the engine is used by default. `flight`: THREADS samples
+ * at once, each run by one engine thread, as the program does it. Prints "open SECONDS pass SECONDS": loading both sessions, and running all samples. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -30,10 +30,11 @@ static void die(const struct qd_err *err)
 	exit(1);
 }
 
-static struct engine_session *open_session(struct engine *e, const char *path, const char *level)
+static struct engine_session *open_session(struct engine *e, const char *path, const char *level,
+					    int threads)
 {
 	struct engine_opts opts = {
-		.level = !strcmp(level, "all") ? ENGINE_ALL : ENGINE_DISABLE_ALL, .threads = 1
+		.level = !strcmp(level, "all") ? ENGINE_ALL : ENGINE_DISABLE_ALL, .threads = threads
 	};
 	struct engine_session *s;
 	struct fs_map map;
@@ -122,21 +123,23 @@ int main(int argc, char **argv)
 	struct plain p = { 0 };
 	struct qd_err err;
 	double t0 = clock_now(), t1;
-	int threads = argc == 7 ? (int)strtol(argv[5], NULL, 10) : 0, i;
+	int threads = argc == 8 ? (int)strtol(argv[5], NULL, 10) : 0, i;
+	bool inside;
 
 	if (threads < 1 || threads > MAX_THREADS) {
-		fprintf(stderr, "usage: plain FLOAT QUANT DIR SAMPLES THREADS all|disable\n");
+		fprintf(stderr, "usage: plain FLOAT QUANT DIR SAMPLES THREADS all|disable inside|flight\n");
 		return 2;
 	}
+	inside = !strcmp(argv[7], "inside");
 	if (engine_open(&p.engine, &err))
 		die(&err);
 	for (i = 0; i < MAX_OUTPUTS; i++)
 		p.wanted[i] = i;
 	for (i = 0; i < 2; i++)
-		p.session[i] = open_session(p.engine, argv[1 + i], argv[6]);
+		p.session[i] = open_session(p.engine, argv[1 + i], argv[6], inside ? threads : 1);
 	p.data = open_data(p.session[0], argv[3], strtol(argv[4], NULL, 10));
 	t1 = clock_now();
-	run_all(&p, threads);
+	run_all(&p, inside ? 1 : threads);
 	printf("open %.6f pass %.6f\n", t1 - t0, clock_now() - t1);
 	data_close(p.data);
 	engine_session_close(p.session[1]);

@@ -108,6 +108,7 @@ def store(tap, _):
         rng = random.Random(3)
         tap.test("a finished run is shown again", store.cached, tmp, text, seconds)
         tap.test("the number of threads changes no byte", store.threads, tmp, text)
+        tap.test("nor with one sample only", store.threads_of_one_sample, tmp)
         for k in range(10):
             tap.test(f"killed at a random moment, resumed ({k + 1} of 10)", store.killed, tmp,
                      text, seconds, k, rng)

@@ -63,6 +63,15 @@ def threads(tmp, text):
             yield f"--threads {n}: {why}"
 
 
+def threads_of_one_sample(tmp):
+    """Engine threads inside one sample must not change a sum either."""
+    f, q = model_path("det", "pre"), model_path("det", "pre.s8s8")
+    one, four = (call(qdebug_args(f, q, DATA / "det320", tmp / f"one{n}.qdb", "--samples", 1,
+                                  "--threads", n, "--observe", "reference")).stdout
+                 for n in (1, 4))
+    yield from first_difference(one, four)
+
+
 def killed(tmp, text, seconds, k, rng):
     """kill -9 somewhere in the run, then run to the end."""
     store = tmp / f"killed{k}.qdb"

@@ -211,6 +211,57 @@ static void edges_surround_their_values(void **state)
 	assert_true(hist_edge(&h, HIST_BINS) == 8);
 }
 
+static void a_reset_histogram_is_a_new_one(void **state)
+{
+	static struct hist h, fresh, zero;
+	static double x[N];
+	int i;
+
+	(void)state;
+	hist_init(&fresh);
+	hist_reset(&zero);              /* zero bytes will do */
+	assert_memory_equal(&zero, &fresh, sizeof(fresh));
+	hist_init(&h);
+	for (i = 0; i < 20; i++) {
+		wild(x, N);
+		hist_add(&h, x, 1 + i * i * 7);
+		hist_reset(&h);
+		assert_memory_equal(&h, &fresh, sizeof(fresh));
+	}
+}
+
+/* As a stored histogram comes back: counts written one by one. */
+static void counts_written_by_hand_are_found(void **state)
+{
+	static struct hist h, other, want;
+	static double x[N];
+	int round, first, last, i;
+
+	(void)state;
+	for (round = 0; round < 40; round++) {
+		wild(x, N);
+		hist_init(&want);
+		hist_add(&want, x, N);
+		hist_init(&h);
+		hist_init(&other);
+		h.exp = want.exp;
+		h.n = want.n;
+		memcpy(h.count, want.count, sizeof(h.count));
+		hist_extent(&h, &first, &last);
+		assert_true(first == want.first && last == want.last);
+		assert_true(want.count[first] && want.count[last]);
+		for (i = 0; i < 100; i++)
+			x[i] = ldexp(x[i], round - 20);
+		hist_add(&other, x, 100);
+		hist_add(&want, x, 100);
+		if (round % 2)
+			hist_merge(&h, &other);
+		else
+			hist_add(&h, x, 100);
+		assert_memory_equal(&h, &want, sizeof(want));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +272,8 @@ int main(void)
 		cmocka_unit_test(a_value_on_the_limit_widens),
 		cmocka_unit_test(a_quotient_below_the_smallest_double_keeps_its_side),
 		cmocka_unit_test(edges_surround_their_values),
+		cmocka_unit_test(a_reset_histogram_is_a_new_one),
+		cmocka_unit_test(counts_written_by_hand_are_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
