@@ -29,11 +29,13 @@ const char *engine_cpu(void);
 
 /* --- instruments: our custom operators ------------------------------------
  *
- * Node qdebug::Compare(slot, x, y, pre?) -> scalar, attribute id: calls fn with the tensors in place while they are hot.
+ * Nodes qdebug::Compare(slot, x, y, pre?) -> scalar and qdebug::Observe(slot, x) -> scalar, attribute id: call fn with
+ * the tensors in place while they are hot (Observe: y and pre are NULL).
  * `slot` is an int64 scalar graph input that tells concurrent runs apart.  The scalar output only keeps the
  * node alive. A non-zero return of fn fails the run. */
 #define ENGINE_DOMAIN "qdebug"
 #define ENGINE_COMPARE "Compare"
+#define ENGINE_OBSERVE "Observe"
 typedef int engine_compare_fn(void *ctx, int64_t slot, int64_t id, const struct tensor *x, const struct tensor *y,
 			      const struct tensor *pre);
 struct engine_instrument { engine_compare_fn *fn; void *ctx; };
