@@ -34,6 +34,7 @@ lib   libzip           libzip-dev
 lib   nettle           nettle-dev
 lib   cmocka           libcmocka-dev
 cmd   tmux             tmux
+cmd   groff            groff-base
 py    pip              python3-pip
 py    ensurepip        python3-venv
 '
