@@ -35,6 +35,7 @@ lib   nettle           nettle-dev
 lib   jansson          libjansson-dev
 lib   cmocka           libcmocka-dev
 cmd   tmux             tmux
+cmd   groff            groff-base
 py    pip              python3-pip
 py    ensurepip        python3-venv
 '

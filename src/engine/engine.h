@@ -58,7 +58,12 @@ struct engine_opts {
 	bool quiet;                             /* a failure is expected and handled: log at debug level */
 };
 
-struct engine_io { const char *name; int dtype, rank; int64_t dims[TENSOR_MAX_RANK]; };  /* dims -1: symbolic */
+struct engine_io {
+	const char *name;
+	int dtype, rank;                        /* rank -1: unknown */
+	int64_t dims[TENSOR_MAX_RANK];          /* -1: symbolic */
+	char *symbols[TENSOR_MAX_RANK];         /* names of the symbolic ones; NULL: none */
+};
 
 /* `name` is for messages. */
 QD_NODISCARD int engine_session_open(struct engine *e, const char *name, const void *model, size_t n,
