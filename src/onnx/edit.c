@@ -221,6 +221,21 @@ bool edit_set_opset(struct onnx_model *m, const char *domain, int64_t version)
 	return o->domain && push(m, &p->opset_import, &p->n_opset_import, o);
 }
 
+bool edit_add_metadata(struct onnx_model *m, const char *key, const char *value)
+{
+	Onnx__ModelProto *p = m->proto;
+	Onnx__StringStringEntryProto *e = arena_alloc(&m->arena, sizeof(*e));
+
+	if (!e)
+		return false;
+	onnx__string_string_entry_proto__init(e);
+	e->key = arena_strdup(&m->arena, key);
+	e->value = arena_strdup(&m->arena, value);
+	/* rare: always a new array, so that no other model's is appended to */
+	return e->key && e->value && make_room(m, &p->metadata_props, p->n_metadata_props) &&
+	       (p->metadata_props[p->n_metadata_props++] = e);
+}
+
 /* --- renaming ------------------------------------------------------------ */
 
 struct renaming {

@@ -31,6 +31,9 @@ bool edit_add_value_info(struct onnx_model *m, const char *value, int dtype, int
 
 bool edit_set_opset(struct onnx_model *m, const char *domain, int64_t version);
 
+/* A metadata property; call it for keys that are not there yet. */
+bool edit_add_metadata(struct onnx_model *m, const char *key, const char *value);
+
 /* Prefix every value and node name, bodies included, except names that `keep` maps; those are replaced by
  * keep_names[map value]. Value names only; the empty name stays empty. */
 bool edit_prefix_names(struct onnx_model *m, const char *prefix, const struct map *keep, const char *const *keep_names);
