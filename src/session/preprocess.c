@@ -72,7 +72,7 @@ int session_preprocess(const struct preprocess_opts *o, struct preprocess_report
 	if (!rc && !onnx_metadata(p, done_key) && !edit_add_metadata(p, done_key, done_value))
 		rc = err_oom(err, o->input);
 	if (!rc)
-		rc = write_save(p, o->output, false, err);
+		rc = write_save(p, m, o->output, false, err);
 	if (!rc)
 		*report = (struct preprocess_report){ m->proto->graph->n_node, p->proto->graph->n_node,
 						      p->proto->graph->n_value_info, optimize };
