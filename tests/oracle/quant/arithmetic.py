@@ -196,6 +196,8 @@ def fp8_weights(rng, n):
         if axis >= 0 and w.size == w.shape[axis]:
             continue                # deviations of 0
         zp, s = params_and_codes(w, T.FLOAT8E4M3FN, False, False, None, axis, [])
+        if not np.all(s):
+            continue                # deviations of 0, where we have a scale of 1
         if axis >= 0:
             zp = np.zeros(len(s), np.float32)
             parts = [np.asarray(qu.quantize_nparray(T.FLOAT8E4M3FN, w.take(i, axis).ravel(), s[i], np.array(0)))

@@ -11,7 +11,6 @@ from probe import F16, F32, NP, Batch, line, same
 
 MINMAX, ENTROPY, PERCENTILE, DISTRIBUTION, ENTROPY_KL = range(5)
 DEFAULT = dict(symmetric=False, moving=False, constant=0.01, bins=128, levels=128, percentile=99.999, scenario="same")
-TINY = np.float32(1e-45)
 
 
 def activations(rng, r):
@@ -39,7 +38,7 @@ def activations(rng, r):
             x = np.exp(rng.normal(size=size)) * scale
         if not rng.integers(3):
             x = x * rng.uniform(0.1, 4)
-        out.append(x.astype(r))
+        out.append(np.clip(x, -6e4, 6e4).astype(r))
     return out
 
 
@@ -78,6 +77,13 @@ def collector(method, o, samples, stride):
         return c, None
 
 
+def close(mine, ref):
+    """For p3. Of constants the deviation is what cancellation leaves, or not even that."""
+    noise = 2e-3 * abs(ref[2])
+    return same(mine[:2], ref[:2]) and np.isclose(mine[2], ref[2], rtol=1e-5, atol=1e-5 * abs(ref[1])) and (
+        abs(mine[3] - ref[3]) <= 1e-5 * ref[3] + 1e-6 * ref[2] ** 2 / ref[3] or not (mine[3] > noise or ref[3] > noise))
+
+
 def histogram_case(batch, rng, method, o, real, stored=0, samples=None):
     samples = samples or activations(rng, NP[real])
     stride = int(rng.integers(1, len(samples) + 1)) if not stored and rng.integers(2) else 0
@@ -104,7 +110,7 @@ def histogram_case(batch, rng, method, o, real, stored=0, samples=None):
         if method == DISTRIBUTION:
             ref = tuple(float(np.ravel(v)[0]) for v in (*want.range_value, *want.avg_std))
             mine = (got.lo, got.hi, got.avg, got.std)
-            ok = same(mine, ref) if o["scenario"] == "same" else np.allclose(mine, ref, rtol=1e-5, equal_nan=True)
+            ok = same(mine, ref) if o["scenario"] == "same" else close(mine, ref)
         else:
             mine, ref = (got.lo, got.hi), tuple(float(v) for v in want[:2])
             ok = same(mine, ref)
@@ -203,7 +209,7 @@ def refused(rng, _):
 
     def check(words):
         return lambda a: (lambda got: None if got.error and words in got.error else f"{got.error}, not '{words}'")(Answer(a))
-    for v, word in ((np.nan, "1 of its 3 values are NaN"), (np.inf, "1 of its 3 values are infinite")):
+    for v, word in ((np.nan, "1 of its 3 values are NaN"), (-np.inf, "1 of its 3 values are infinite")):
         for method in range(4):
             o = dict(DEFAULT, bins=2048)
             b.add(request(method, o, 0, 0, 0, F32, [np.array([1, v, 2], np.float32)]), check(word))
