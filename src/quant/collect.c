@@ -227,6 +227,7 @@ int quant_watch_bins(struct quant_watch *w, const struct quant_watch_bins *bins,
 
 	quant_hist_release(&w->value);
 	quant_hist_release(&w->magnitude);
+	w->bins = *bins;
 	if (quant_watch_check(w, NULL))
 		return 0;
 	lo = first->empty ? 0 : first->lo;

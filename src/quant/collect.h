@@ -43,6 +43,11 @@ struct quant_steps {
 	size_t n, cap;
 };
 
+/* Bin counts; 0: not wanted. */
+struct quant_watch_bins {
+	int64_t value, magnitude;
+};
+
 struct quant_watch {
 	int dtype;                      /* DT_FLOAT or DT_FLOAT16 */
 	bool keep_samples;              /* for moving averages */
@@ -51,12 +56,8 @@ struct quant_watch {
 	struct quant_extremes sample;   /* of the current sample */
 	struct quant_steps windows;     /* by index, once pass 1 is finished */
 	struct quant_steps samples;
+	struct quant_watch_bins bins;   /* as asked for; strides may have added some */
 	struct quant_hist value, magnitude;     /* of x and |x|; n == 0: not wanted */
-};
-
-/* Bin counts; 0: not wanted. */
-struct quant_watch_bins {
-	int64_t value, magnitude;
 };
 
 void quant_watch_init(struct quant_watch *w, int dtype, int64_t stride, bool keep_samples);

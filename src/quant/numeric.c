@@ -39,18 +39,19 @@ T NAME(const T *a, int64_t n)                                                   
 DEFINE_SUM(np_sum_f32, float)
 DEFINE_SUM(np_sum_f64, double)
 
+const float np_log_p[6] = {
+	0, 9.999999999999998702752e-01f, 2.112677543073053063722f, 1.480000633576506585156f,
+	3.808837741388407920751e-01f, 2.589979117907922693523e-02f,
+};
+const float np_log_q[6] = {
+	1, 2.612677543073109236779f, 2.453006071784736363091f, 9.864942958519418960339e-01f,
+	1.546476374983906719538e-01f, 5.875095403124574342950e-03f,
+};
+
 /* A quotient of polynomials in the mantissa less 1, after frexp with the mantissa in (sqrt(1/2), sqrt(2)]. */
 float np_log_f32(float x)
 {
-	static const float p[6] = {
-		0, 9.999999999999998702752e-01f, 2.112677543073053063722f, 1.480000633576506585156f,
-		3.808837741388407920751e-01f, 2.589979117907922693523e-02f,
-	};
-	static const float q[6] = {
-		1, 2.612677543073109236779f, 2.453006071784736363091f, 9.864942958519418960339e-01f,
-		1.546476374983906719538e-01f, 5.875095403124574342950e-03f,
-	};
-	float m, num = p[5], den = q[5];
+	float m, num = np_log_p[5], den = np_log_q[5];
 	int e, i;
 
 	if (!(x > 0) || isinf(x))
@@ -62,8 +63,8 @@ float np_log_f32(float x)
 	}
 	m -= 1;
 	for (i = 4; i >= 0; i--) {
-		num = fmaf(num, m, p[i]);
-		den = fmaf(den, m, q[i]);
+		num = fmaf(num, m, np_log_p[i]);
+		den = fmaf(den, m, np_log_q[i]);
 	}
 	return fmaf((float)e, 0.6931471805599453f, num / den);
 }

@@ -14,6 +14,7 @@ double np_sum_f64(const double *a, int64_t n);
 
 /* np.log of a float32 (> 0 and finite; others as logf), on a CPU with fused multiply-add. */
 float np_log_f32(float x);
+extern const float np_log_p[6], np_log_q[6];    /* its polynomials */
 
 /* Edge i of np.linspace(lo, hi, n + 1): two roundings; the last is hi itself. */
 struct np_edges {

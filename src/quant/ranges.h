@@ -71,7 +71,7 @@ void quant_bins_free(struct quant_bins *b);
 const char *quant_method_name(enum quant_method m);
 int quant_method_from_name(const char *name);
 
-/* The reference's save_tensors_data(): the same text but for the order of the tensors. EntropyKL and MSE, which the
+/* The reference's save_tensors_data(): the same JSON, but for the order of the tensors. EntropyKL and MSE, which the
  * reference does not know, are written as MinMax: it then takes the ranges as they are. Atomic. */
 QD_NODISCARD int quant_ranges_save(const struct quant_ranges *r, const char *path, struct qd_err *err);
 /* load_tensors_data(). Histograms are checked and left out. Refused: other methods, values that are no numbers,
