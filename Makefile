@@ -140,7 +140,7 @@ ASAN    := $(B)/san-address-undefined
 TSAN    := $(B)/san-thread
 JOBS    := $(basename $(wildcard tests/unit/test_session_*.c tests/unit/test_*job*.c \
            tests/unit/test_base_log.c))
-SCRIPTS := $(filter-out tests/bench/%,$(wildcard tests/*/run.sh))
+SCRIPTS := $(filter-out tests/bench/%,$(wildcard tests/*/run.sh tests/*/*/run.sh))
 
 check: all $(TESTS) $(PROBES) models
 	@$(MAKE) --no-print-directory SAN=address,undefined all tests
