@@ -525,14 +525,16 @@ static int check_data(const struct cli_values *v, struct qd_err *err)
 {
 	const char *name = commands[v->command].name;
 
+	if (v->ranges && (v->calibrator || v->save_ranges))
+		return err_set(err, QD_EUSAGE, "--ranges and --%s exclude each other: nothing is calibrated when ranges are "
+			       "given", v->calibrator ? "calibrator" : "save-ranges");
 	if (v->help || v->version || v->print_man || !(1u << v->command & (C_QUANTIZE | C_CALIBRATE)))
 		return 0;
 	if (v->data && v->random)
 		return err_set(err, QD_EUSAGE, "--data and --random exclude each other");
-	if (v->ranges && (v->data || v->random || v->calibrator || v->save_ranges))
+	if (v->ranges && (v->data || v->random))
 		return err_set(err, QD_EUSAGE, "--ranges and --%s exclude each other: nothing is calibrated when ranges are "
-			       "given", v->data ? "data" : v->random ? "random" : v->calibrator ? "calibrator" :
-			       "save-ranges");
+			       "given", v->data ? "data" : "random");
 	if (v->data || v->random || v->ranges || v->dry_run)
 		return 0;
 	return err_set(err, QD_EUSAGE, "no data to calibrate with: give a folder of real inputs, for example: qdebug %s %s "
