@@ -39,8 +39,8 @@ static void range_c(struct quant_extremes *e, const float *x, int64_t n)
 	for (int64_t i = 0; i < n; i++) {
 		float a = fabsf(x[i]);
 
-		e->nan += isnan(x[i]);
-		e->inf += isinf(x[i]);
+		e->nan += isnan(x[i]) != 0;
+		e->inf += isinf(x[i]) != 0;     /* its sign is in what isinf() gives */
 		e->lo = x[i] < e->lo ? x[i] : e->lo;
 		e->hi = x[i] > e->hi ? x[i] : e->hi;
 		e->near = a < e->near ? a : e->near;

@@ -2,7 +2,8 @@
  *
  * NumPy divides, truncates and corrects by one against the edges. Edges are strictly increasing and each is within
  * half a bin of its ideal place, so any guess that is off by less than half a bin ends in the same bin; here it is a
- * product with the reciprocal. Edges are computed, not loaded: i * step + lo with two roundings. */
+ * product with the reciprocal. Edges are computed, not loaded: i * step + lo with two roundings. Of float16, whose
+ * rounding is as coarse as the bins, the guess is NumPy's, and what it misses by more than one stays missed. */
 #include "quant/hist.h"
 
 #include <math.h>
@@ -14,15 +15,24 @@
 #include <immintrin.h>
 #endif
 
-/* By the table of edges; double holds every guess. */
+static double guess(const struct quant_hist *h, float v)
+{
+	double lo = h->edge[0], hi = h->edge[h->n], share;
+
+	if (h->dtype == DT_FLOAT)
+		return ((double)v - lo) / (hi - lo) * (double)h->n;
+	share = np_round_to(h->dtype, np_round_to(h->dtype, v - lo) / np_round_to(h->dtype, hi - lo));
+	return np_round_to(h->dtype, share * np_round_to(h->dtype, (double)h->n));
+}
+
+/* By the table of edges; float32 guesses in double. */
 static int32_t index_by_table(const struct quant_hist *h, float v)
 {
 	int64_t i;
-	double lo = h->edge[0], hi = h->edge[h->n];
 
 	if (!(v >= h->edge[0] && v <= h->edge[h->n]))
 		return (int32_t)h->n;
-	i = (int64_t)(((double)v - lo) / (hi - lo) * (double)h->n);
+	i = (int64_t)guess(h, v);
 	i = i < h->n ? i : h->n - 1;
 	if (v < h->edge[i])
 		i--;

@@ -14,7 +14,7 @@
  *   zeroed     a weight that the int32-bias rule would turn into zeros keeps its scale, and the bias stays float
  *   endless*   tensors that would share the parameters of an already dequantized one are left alone
  *   no scale*  a bias whose input or weight has no scale stays float
- *   softmax16* the range [0, 1] of a Softmax has the type of the tensor
+ *   softmax16* ranges, also [0, 1] of a Softmax, have the type of the tensor
  *   opset*     contrib-domain Q/DQ below opset 21 for 16 and 4 bits, below 19 for float16, below 13 for channels
  */
 #ifndef REQUANT_PLAN_H

@@ -86,14 +86,18 @@ static double type_round(int real, double v)
 	return real == DT_FLOAT16 ? (double)tensor_f16_to_f32(tensor_f32_to_f16((float)v)) : (double)(float)v;
 }
 
-static int point_for(const struct plan *p, const struct quant_range *range, const struct recipe_override *o, int type,
+/* Computed in the type of the tensor: a cache may hold plain numbers, and [0, 1] of a Softmax has none. */
+static int point_for(const struct plan *p, int val, const struct recipe_override *o, int type,
 		     struct quant_point *out, int *real, struct qd_err *err)
 {
 	struct quant_rule rule = { .type = type, .symmetric = p->r->activation_symmetric };
-	double lo = range->lo, hi = range->hi;
+	const struct quant_range *range = &p->vals[val].range;
+	double lo, hi;
 	int rc;
 
-	*real = range->dtype;
+	*real = plan_is_real(p->vals[val].dtype) ? p->vals[val].dtype : range->dtype;
+	lo = type_round(*real, range->lo);
+	hi = type_round(*real, range->hi);
 	rule.min_real_range = isnan(p->r->minimum_real_range) ? 0 : p->r->minimum_real_range;
 	if (o && o->scale == o->scale) {
 		*out = (struct quant_point){ (float)type_round(*real, o->scale), (int32_t)o->zero_point };
@@ -124,7 +128,7 @@ static int scalar_params(struct plan *p, int val, const struct recipe_override *
 
 	if (q->set)
 		return 0;
-	rc = point_for(p, &p->vals[val].range, o, type, &point, &q->real, err);
+	rc = point_for(p, val, o, type, &point, &q->real, err);
 	if (rc) {
 		err_prefix(err, "%s: tensor %s", p->m->path, p->vals[val].name);
 		return rc;

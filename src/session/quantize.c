@@ -13,6 +13,7 @@
 #include "observe/ranges.h"
 #include "quant/calibrate.h"
 #include "requant/requant.h"
+#include "session/watched.h"
 
 /* The float model, ready. */
 struct work {
@@ -23,6 +24,7 @@ struct work {
 	struct data_input *inputs;
 	int n_inputs;
 	int64_t samples;
+	bool from_store;
 };
 
 void quantize_report_release(struct quantize_report *r)
@@ -155,42 +157,119 @@ static int check_strides(const struct recipe *r, int64_t samples, struct qd_err 
 	return 0;
 }
 
+/* --- watching the tensors, or remembering what was seen -------------------------------------- */
+
+struct watching {
+	struct work *w;
+	const struct quant_options *q;
+	struct data_source *data;
+	struct store *st;               /* NULL: nothing is kept */
+	int *values;
+	size_t n;
+	struct quant_watch *watch;
+	struct str options;
+};
+
+/* Whatever calibrator comes next shall need no data: both histograms, and the samples' extremes. */
+static void watch_everything(struct ranges_spec *spec)
+{
+	spec->bins = (struct quant_watch_bins){ QUANT_BINS, QUANT_BINS };
+	spec->keep_samples = true;
+}
+
+static int run_data(struct watching *t, struct qd_err *err)
+{
+	const struct quantize_opts *o = t->w->o;
+	struct ranges_spec spec = {
+		.engine = t->w->e, .g = &t->w->g, .data = t->data, .values = t->values, .n = t->n,
+		.stride = o->recipe->calib_strided_min_max, .keep_samples = t->q->moving_average,
+		.bins = quant_options_bins(t->q), .threads = o->threads, .cancel = o->cancel,
+		.progress = o->progress, .ctx = o->progress_ctx,
+	};
+
+	if (t->st && !spec.stride && !o->recipe->calib_num_bins)
+		watch_everything(&spec);
+	return ranges_collect(&spec, t->watch, err);
+}
+
+static bool answers(const struct watching *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->n; i++) {
+		if (!quant_watch_answers(&t->watch[i], t->q))
+			return false;
+	}
+	return t->w->o->recipe->calib_strided_min_max == 0;
+}
+
+static void release_watches(struct watching *t)
+{
+	size_t i;
+
+	for (i = 0; t->watch && i < t->n; i++)
+		quant_watch_release(&t->watch[i]);
+}
+
+static int watch(struct watching *t, struct qd_err *err)
+{
+	struct watched_key key = { t->w->m, &t->w->g, t->data, t->w->o->data_dir, t->options.p,
+				   engine_version(t->w->e) };
+	bool found = false;
+	int rc = 0;
+
+	if (t->st)
+		rc = watched_load(t->st, &key, t->values, t->n, t->watch, &found, err);
+	if (!rc && found && answers(t)) {
+		t->w->from_store = true;
+		return 0;
+	}
+	if (found)
+		release_watches(t);
+	if (!rc)
+		rc = run_data(t, err);
+	return !rc && t->st ? watched_save(t->st, &key, t->values, t->n, t->watch, err) : rc;
+}
+
+/* What makes the samples what they are. */
+static int sample_options(const struct quantize_opts *o, struct str *out, struct qd_err *err)
+{
+	str_addf(out, "{\"calibration\": true, \"samples\": %lld, \"batch\": %lld, \"random\": %lld, "
+		 "\"allow_nonfinite\": %s, \"skip_bad\": %s}", (long long)o->samples, (long long)o->batch,
+		 (long long)o->random, o->allow_nonfinite ? "true" : "false", o->skip_bad ? "true" : "false");
+	return out->failed ? err_oom(err, o->input) : 0;
+}
+
 static int calibrate(struct work *w, struct quant_ranges *out, struct qd_err *err)
 {
-	const struct recipe *r = w->o->recipe;
-	struct quant_options q = method_options(r);
-	struct quant_watch *watch = NULL;
-	struct data_source *data = NULL;
-	int *values = NULL;
-	size_t n = 0, i;
+	struct quant_options q = method_options(w->o->recipe);
+	struct watching t = { .w = w, .q = &q };
 	int rc = quant_options_check(&q, err);
 
 	if (!rc)
-		rc = open_data(w, &data, err);
-	if (!rc)
-		rc = check_strides(r, data_count(data), err);
-	if (!rc)
-		rc = list_values(w, &values, &n, err);
-	if (!rc && !(watch = mem_array(n, sizeof(*watch))))
-		rc = err_oom(err, w->o->input);
+		rc = open_data(w, &t.data, err);
 	if (!rc) {
-		struct ranges_spec spec = {
-			.engine = w->e, .g = &w->g, .data = data, .values = values, .n = n,
-			.stride = r->calib_strided_min_max, .keep_samples = q.moving_average,
-			.bins = quant_options_bins(&q), .threads = w->o->threads, .cancel = w->o->cancel,
-			.progress = w->o->progress, .ctx = w->o->progress_ctx,
-		};
-
-		w->samples = data_count(data);
-		rc = ranges_collect(&spec, watch, err);
+		w->samples = data_count(t.data);
+		rc = check_strides(w->o->recipe, w->samples, err);
 	}
+	if (!rc && w->o->store_path)
+		rc = store_create_or_open(w->o->store_path, STORE_CREATE, &t.st, err);
 	if (!rc)
-		rc = calibrate_all(&w->g, &q, values, n, watch, out, err);
-	for (i = 0; watch && i < n; i++)
-		quant_watch_release(&watch[i]);
-	free(watch);
-	free(values);
-	data_close(data);
+		rc = list_values(w, &t.values, &t.n, err);
+	if (!rc && !(t.watch = mem_array(t.n, sizeof(*t.watch))))
+		rc = err_oom(err, w->o->input);
+	if (!rc)
+		rc = sample_options(w->o, &t.options, err);
+	if (!rc)
+		rc = watch(&t, err);
+	if (!rc)
+		rc = calibrate_all(&w->g, &q, t.values, t.n, t.watch, out, err);
+	release_watches(&t);
+	free(t.watch);
+	free(t.values);
+	str_release(&t.options);
+	data_close(t.data);
+	store_close(t.st);
 	return rc;
 }
 
@@ -281,6 +360,7 @@ int session_quantize(const struct quantize_opts *o, const char *output, struct q
 	if (!rc)
 		rc = quantize(&w, o->ranges ? o->ranges : &own, output, report, err);
 	report->samples = w.samples;
+	report->from_store = w.from_store;
 	quant_ranges_release(&own);
 	work_close(&w);
 	return rc;

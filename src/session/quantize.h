@@ -28,6 +28,7 @@ struct quantize_opts {
 	int threads;
 	const struct recipe *recipe;
 	const struct quant_ranges *ranges;      /* use these instead of calibrating; NULL */
+	const char *store_path;         /* keep what was seen there and take it from there; NULL: neither */
 	struct cancel *cancel;          /* may be NULL */
 	quantize_progress *progress;    /* may be NULL */
 	void *progress_ctx;
@@ -41,6 +42,7 @@ struct quantize_report {
 	struct str text;                /* node by node, and the notes */
 	struct str json;                /* the same: an object with "nodes" and "notes" */
 	int64_t samples;                /* calibrated with; 0: ranges were given */
+	bool from_store;                /* no data were run: an earlier calibration was kept */
 };
 void quantize_report_release(struct quantize_report *r);
 
