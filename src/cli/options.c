@@ -1,4 +1,4 @@
-/* The table of options and what is made of it. */
+/* The table of options, and parsing by it. */
 #include "cli/options.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/options_int.h"
 
 #define C_DEBUG (1u << CLI_DEBUG)
 #define C_OPEN (1u << CLI_OPEN)
@@ -24,22 +25,6 @@
 #define C_RANGES (C_DEBUG | C_QUANTIZE | C_CALIBRATE)
 #define C_RECIPE (C_DEBUG | C_QUANTIZE)
 #define C_ALL (C_SHOW | C_EXPORT | C_DOCTOR | C_MAKE)
-
-enum option_type { OPT_FLAG, OPT_TEXT, OPT_LIST, OPT_INT, OPT_SIZE, OPT_REAL, OPT_CHOICE };
-
-struct option_info {
-	const char *name;               /* long name */
-	char letter;                    /* short name or 0 */
-	enum option_type type;
-	unsigned commands;
-	const char *arg;                /* of the help; choices: "a|b|c", in the order of their enum */
-	size_t offset;                  /* in struct cli_values */
-	int64_t min, max;               /* OPT_INT, OPT_SIZE */
-	int first;                      /* OPT_CHOICE: enum value of the first one */
-	int64_t fallback;               /* default of numbers and choices */
-	const char *shown;              /* the default in words, "" none */
-	const char *help;
-};
 
 #define AT(field) offsetof(struct cli_values, field)
 #define FLAG(name, letter, commands, field, help) \
@@ -56,7 +41,7 @@ struct option_info {
 	"bins, which does search), MSE (least expected squared error)"
 
 /* In the order of the help. */
-static const struct option_info options[] = {
+const struct option_info cli_options[] = {
 	TEXT("output", 'o', C_QUANTIZE, "OUT.onnx", output, "FLOAT.int8.onnx beside the float model, by activation type",
 	     "the quantized model to write; an existing file is replaced only when it is named here"),
 	TEXT("output", 'o', C_CALIBRATE, "RANGES.json", output, "", "the file of ranges to write"),
@@ -141,7 +126,7 @@ static const struct option_info options[] = {
 	{ "print-man-options", 0, OPT_FLAG, C_DEBUG | C_MAKE, NULL, AT(print_man), 0, 0, 0, 0, "", NULL },
 	{ "print-man-keys", 0, OPT_FLAG, C_DEBUG, NULL, AT(print_keys), 0, 0, 0, 0, "", NULL },
 };
-enum { N_OPTIONS = sizeof(options) / sizeof(options[0]) };
+const size_t cli_n_options = sizeof(cli_options) / sizeof(cli_options[0]);
 
 /* Known names of what is to come: said as such instead of "unknown". */
 static const char *const later_options[] = {
@@ -155,12 +140,7 @@ static const struct { const char *option, *value; } later_values[] = {
 
 #define COUNT(x) (sizeof(x) / sizeof((x)[0]))
 
-static const struct command_info {
-	const char *name, *operands;
-	int min, max;
-	const char *help;
-	const char *example;
-} commands[CLI_COMMANDS] = {
+const struct command_info cli_commands[CLI_COMMANDS] = {
 	[CLI_DEBUG] = { "", "FLOAT.onnx [QUANT.onnx] --data DIR", 1, 2,
 			"Find out where a quantized ONNX model loses accuracy: run it and its float original over the "
 			"same data, match their tensors and rank weights and activations by what quantization did to "
@@ -189,7 +169,7 @@ static const struct command_info {
 
 const char *cli_command_name(enum cli_command command)
 {
-	return commands[command].name;
+	return cli_commands[command].name;
 }
 
 /* Item `want` of "a|b|c" as a span; false past the end. */
@@ -344,17 +324,17 @@ static void set_defaults(struct cli_values *v, enum cli_command command)
 {
 	memset(v, 0, sizeof(*v));
 	v->command = command;
-	for (size_t i = 0; i < N_OPTIONS; i++) {
-		void *at = (char *)v + options[i].offset;
+	for (size_t i = 0; i < cli_n_options; i++) {
+		void *at = (char *)v + cli_options[i].offset;
 
-		if (options[i].type == OPT_REAL)
+		if (cli_options[i].type == OPT_REAL)
 			*(double *)at = NAN;
-		if (!(options[i].commands & 1u << command))
+		if (!(cli_options[i].commands & 1u << command))
 			continue;
-		if (options[i].type == OPT_INT || options[i].type == OPT_SIZE)
-			*(int64_t *)at = options[i].fallback;
-		else if (options[i].type == OPT_CHOICE)
-			*(int *)at = (int)options[i].fallback;
+		if (cli_options[i].type == OPT_INT || cli_options[i].type == OPT_SIZE)
+			*(int64_t *)at = cli_options[i].fallback;
+		else if (cli_options[i].type == OPT_CHOICE)
+			*(int *)at = (int)cli_options[i].fallback;
 	}
 }
 
@@ -370,18 +350,18 @@ static int unknown_option(enum cli_command command, const char *name, size_t n, 
 	for (size_t i = 0; i < COUNT(later_options); i++)
 		if (!strcmp(typed, later_options[i]))
 			return err_set(err, QD_EUSAGE, "--%s: not available in this version", typed);
-	for (size_t i = 0; i < N_OPTIONS; i++) {
-		int d = str_distance(typed, options[i].name, least);
+	for (size_t i = 0; i < cli_n_options; i++) {
+		int d = str_distance(typed, cli_options[i].name, least);
 
-		if (options[i].help && (options[i].commands & 1u << command) && d < least) {
+		if (cli_options[i].help && (cli_options[i].commands & 1u << command) && d < least) {
 			least = d;
-			nearest = options[i].name;
+			nearest = cli_options[i].name;
 		}
 	}
 	if (nearest)
 		return err_set(err, QD_EUSAGE, "--%s: unknown option; did you mean --%s?", typed, nearest);
 	return err_set(err, QD_EUSAGE, "--%s: unknown option; \"qdebug%s%s --help\" lists them", typed,
-		       command ? " " : "", commands[command].name);
+		       command ? " " : "", cli_commands[command].name);
 }
 
 /* The option of this name, or the only one that starts so (hidden ones have no help). */
@@ -390,15 +370,15 @@ static int find_long(enum cli_command command, const char *name, size_t n, const
 {
 	const struct option_info *found = NULL;
 
-	for (size_t i = 0; i < N_OPTIONS; i++) {
-		if ((options[i].commands & 1u << command) && strlen(options[i].name) == n &&
-		    !memcmp(options[i].name, name, n)) {
-			*out = &options[i];
+	for (size_t i = 0; i < cli_n_options; i++) {
+		if ((cli_options[i].commands & 1u << command) && strlen(cli_options[i].name) == n &&
+		    !memcmp(cli_options[i].name, name, n)) {
+			*out = &cli_options[i];
 			return 0;
 		}
 	}
-	for (size_t i = 0; i < N_OPTIONS && n; i++) {
-		const struct option_info *o = &options[i];
+	for (size_t i = 0; i < cli_n_options && n; i++) {
+		const struct option_info *o = &cli_options[i];
 
 		if (!(o->commands & 1u << command) || !o->help || strncmp(o->name, name, n))
 			continue;
@@ -415,14 +395,14 @@ static int find_long(enum cli_command command, const char *name, size_t n, const
 
 static int find_short(enum cli_command command, char letter, const struct option_info **out, struct qd_err *err)
 {
-	for (size_t i = 0; i < N_OPTIONS; i++) {
-		if (options[i].letter == letter && (options[i].commands & 1u << command)) {
-			*out = &options[i];
+	for (size_t i = 0; i < cli_n_options; i++) {
+		if (cli_options[i].letter == letter && (cli_options[i].commands & 1u << command)) {
+			*out = &cli_options[i];
 			return 0;
 		}
 	}
 	return err_set(err, QD_EUSAGE, "-%c: unknown option; \"qdebug%s%s --help\" lists them", letter,
-		       command ? " " : "", commands[command].name);
+		       command ? " " : "", cli_commands[command].name);
 }
 
 const char *cli_command_nearest(const char *name)
@@ -431,11 +411,11 @@ const char *cli_command_nearest(const char *name)
 	int least = 3;
 
 	for (int c = CLI_OPEN; c < CLI_LATER; c++) {
-		int d = str_distance(name, commands[c].name, least);
+		int d = str_distance(name, cli_commands[c].name, least);
 
 		if (d < least) {
 			least = d;
-			nearest = commands[c].name;
+			nearest = cli_commands[c].name;
 		}
 	}
 	return nearest;
@@ -499,7 +479,7 @@ static int parse_short(struct args *a, const char *text, struct cli_values *v, s
 
 static int add_operand(const char *text, struct cli_values *v, struct qd_err *err)
 {
-	const struct command_info *c = &commands[v->command];
+	const struct command_info *c = &cli_commands[v->command];
 
 	if (v->n_operands >= c->max)
 		return err_set(err, QD_EUSAGE, "%s: one argument too many; usage: qdebug%s%s %s", text,
@@ -510,7 +490,7 @@ static int add_operand(const char *text, struct cli_values *v, struct qd_err *er
 
 static int check_operands(const struct cli_values *v, struct qd_err *err)
 {
-	const struct command_info *c = &commands[v->command];
+	const struct command_info *c = &cli_commands[v->command];
 
 	if (v->help || v->version || v->print_man || v->print_keys || v->n_operands >= c->min)
 		return 0;
@@ -523,16 +503,18 @@ static int check_operands(const struct cli_values *v, struct qd_err *err)
 /* What quantize and calibrate work from. */
 static int check_data(const struct cli_values *v, struct qd_err *err)
 {
-	const char *name = commands[v->command].name;
+	const char *name = cli_commands[v->command].name;
 
+	if (v->ranges && (v->calibrator || v->save_ranges))
+		return err_set(err, QD_EUSAGE, "--ranges and --%s exclude each other: nothing is calibrated when ranges are "
+			       "given", v->calibrator ? "calibrator" : "save-ranges");
 	if (v->help || v->version || v->print_man || !(1u << v->command & (C_QUANTIZE | C_CALIBRATE)))
 		return 0;
 	if (v->data && v->random)
 		return err_set(err, QD_EUSAGE, "--data and --random exclude each other");
-	if (v->ranges && (v->data || v->random || v->calibrator || v->save_ranges))
+	if (v->ranges && (v->data || v->random))
 		return err_set(err, QD_EUSAGE, "--ranges and --%s exclude each other: nothing is calibrated when ranges are "
-			       "given", v->data ? "data" : v->random ? "random" : v->calibrator ? "calibrator" :
-			       "save-ranges");
+			       "given", v->data ? "data" : "random");
 	if (v->data || v->random || v->ranges || v->dry_run)
 		return 0;
 	return err_set(err, QD_EUSAGE, "no data to calibrate with: give a folder of real inputs, for example: qdebug %s %s "
@@ -542,7 +524,7 @@ static int check_data(const struct cli_values *v, struct qd_err *err)
 static enum cli_command find_command(const char *text)
 {
 	for (int c = CLI_OPEN; text && c < CLI_COMMANDS; c++)
-		if (!strcmp(text, commands[c].name))
+		if (!strcmp(text, cli_commands[c].name))
 			return (enum cli_command)c;
 	return CLI_DEBUG;
 }
@@ -574,142 +556,4 @@ int cli_parse(int argc, char **argv, struct cli_values *v, struct qd_err *err)
 	if (!rc)
 		rc = check_operands(v, err);
 	return rc ? rc : check_data(v, err);
-}
-
-/* ---- help ---- */
-
-enum { HELP_WIDTH = 79, HELP_INDENT = 30 };
-
-/* Words of text from column `at` on, wrapped, continued at `indent`. */
-static void print_wrapped(FILE *f, const char *text, int at, int indent)
-{
-	bool first = true;
-
-	while (*text) {
-		size_t n = strcspn(text, " ");
-
-		if (!first && at + 1 + (int)n > HELP_WIDTH) {
-			fprintf(f, "\n%*s", indent, "");
-			at = indent;
-			first = true;
-		}
-		at += fprintf(f, "%s%.*s", first ? "" : " ", (int)n, text);
-		first = false;
-		text += n + (text[n] == ' ');
-	}
-	fputc('\n', f);
-}
-
-static void print_option(FILE *f, const struct option_info *o)
-{
-	char text[600];
-	int at = o->letter ? fprintf(f, "  -%c, --%s", o->letter, o->name) : fprintf(f, "      --%s", o->name);
-
-	if (o->arg)
-		at += fprintf(f, " %s", o->arg);
-	if (at + 2 > HELP_INDENT) {
-		fputc('\n', f);
-		at = 0;
-	}
-	fprintf(f, "%*s", HELP_INDENT - at, "");
-	if (*o->shown)
-		snprintf(text, sizeof(text), "%s (default: %s)", o->help, o->shown);
-	else
-		snprintf(text, sizeof(text), "%s", o->help);
-	print_wrapped(f, text, HELP_INDENT, HELP_INDENT);
-}
-
-void cli_print_help(FILE *f, enum cli_command command)
-{
-	const struct command_info *c = &commands[command];
-
-	fprintf(f, "Usage: qdebug%s%s [OPTION]...%s%s\n", *c->name ? " " : "", c->name, *c->operands ? " " : "",
-		c->operands);
-	if (command == CLI_DEBUG)
-		for (int i = CLI_OPEN; i < CLI_LATER; i++)
-			fprintf(f, "       qdebug %s [OPTION]...%s%s\n", commands[i].name,
-				*commands[i].operands ? " " : "", commands[i].operands);
-	fputc('\n', f);
-	print_wrapped(f, c->help, 0, 0);
-	fputs("\nOptions:\n", f);
-	for (size_t i = 0; i < N_OPTIONS; i++)
-		if (options[i].help && (options[i].commands & 1u << command))
-			print_option(f, &options[i]);
-	fprintf(f, "\nExample: %s\n", c->example);
-	if (command == CLI_DEBUG) {
-		fputs("\n", f);
-		print_wrapped(f, "Words: xmodel = accumulated error, each model on its own values (entire, graphwise); "
-			      "local = what one quantizer does to the float model's values; qdq = the same on the "
-			      "quantized model's own values. SQNR is 10 log10 of signal energy over error "
-			      "energy.", 0, 0);
-	}
-	fputs("\nExit status: 0 done, 1 a threshold was missed, 2 wrong usage or unusable input,\n"
-	      "3 engine or disk failure, 130 interrupted (128 + N: by signal N).\n", f);
-}
-
-/* roff: a leading dot or quote and every backslash and minus are special. */
-static void print_roff(FILE *f, const char *text)
-{
-	for (; *text; text++) {
-		if (*text == '\\')
-			fputs("\\e", f);
-		else if (*text == '-')
-			fputs("\\-", f);
-		else
-			fputc(*text, f);
-	}
-}
-
-static void print_man_option(FILE *f, const struct option_info *o)
-{
-	fputs(".TP\n", f);
-	if (o->letter)
-		fprintf(f, "\\fB\\-%c\\fR, ", o->letter);
-	fputs("\\fB\\-\\-", f);
-	print_roff(f, o->name);
-	fputs("\\fR", f);
-	if (o->arg)
-		fprintf(f, " %s%s\\fR", o->type == OPT_CHOICE ? "\\fB" : "\\fI", o->arg);
-	fputc('\n', f);
-	print_roff(f, o->help);
-	if (*o->shown) {
-		fputs(" (default: ", f);
-		print_roff(f, o->shown);
-		fputc(')', f);
-	}
-	fputs(".\n", f);
-}
-
-/* An option stands in the section where it first applies. */
-static bool stands_in(const struct option_info *o, int command)
-{
-	return o->help && (o->commands & ((1u << (command + 1)) - 1)) == 1u << command;
-}
-
-static void print_section(FILE *f, int command)
-{
-	bool titled = false;
-
-	for (size_t i = 0; i < N_OPTIONS; i++) {
-		if (!stands_in(&options[i], command))
-			continue;
-		if (!titled && command == CLI_DEBUG)
-			fputs(".SS Comparing two models\n", f);
-		else if (!titled)
-			fprintf(f, ".SS Also with qdebug %s\n", commands[command].name);
-		titled = true;
-		print_man_option(f, &options[i]);
-	}
-}
-
-void cli_print_man(FILE *f, enum cli_command command)
-{
-	if (command == CLI_DEBUG) {
-		for (int c = CLI_DEBUG; c <= CLI_DOCTOR; c++)
-			print_section(f, c);
-		return;
-	}
-	for (size_t i = 0; i < N_OPTIONS; i++)
-		if (options[i].help && (options[i].commands & 1u << command))
-			print_man_option(f, &options[i]);
 }

@@ -87,6 +87,8 @@ int quantize_begin(struct quantize_job *job, const struct cli_values *v, struct 
 	rc = settings_recipe(v, v->operands[0], &job->recipe, err);
 	if (!rc && v->ranges)
 		rc = quant_ranges_load(v->ranges, &job->ranges, err);
+	if (!rc && v->ranges)
+		job->recipe.calibrate_method = job->ranges.method;
 	return rc;
 }
 
@@ -102,11 +104,12 @@ void quantize_release(struct quantize_job *job)
 char *quantize_default_output(const char *float_path, const struct recipe *r)
 {
 	char *dir = fs_dirname(float_path), *stem = fs_stem(float_path), *name = NULL, *path = NULL;
+	bool here = !strchr(float_path, '/');
 
 	if (dir && stem)
 		name = mem_printf("%s.%s.onnx", stem, dtype_info(r->activation_type)->name);
 	if (name)
-		path = access(dir, W_OK | X_OK) ? mem_strdup(name) : fs_join(dir, name);
+		path = here || access(dir, W_OK | X_OK) ? mem_strdup(name) : fs_join(dir, name);
 	free(dir);
 	free(stem);
 	free(name);

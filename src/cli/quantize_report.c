@@ -96,6 +96,8 @@ static void add_counts(struct str *out, const struct plan_counts *c)
 {
 	str_addf(out, "  nodes    %d quantized, %d removed (part of a quantizer), %d excluded, %d left as they are; "
 		 "%d in all\n", c->quantized, c->removed, c->excluded, left_float(c), c->nodes);
+	if (!c->activations && !c->weights)     /* a dry run does not know */
+		return;
 	str_addf(out, "  tensors  %d activations", c->activations);
 	if (c->shared)
 		str_addf(out, " (%d share the scale of another)", c->shared);
@@ -156,33 +158,51 @@ void quantize_text(const struct quantize_job *job, struct str *out)
 
 /* ---- JSON ---- */
 
-static void put_counts(struct json *j, const struct plan_counts *c)
+/* Tensors are not counted by a dry run. */
+static void put_counts(struct json *j, const struct plan_counts *c, bool tensors)
 {
-	const struct { const char *key; int n; } all[] = {
+	const struct { const char *key; int n; } nodes[] = {
 		{ "nodes", c->nodes }, { "quantized", c->quantized }, { "removed", c->removed },
-		{ "excluded", c->excluded }, { "float", left_float(c) }, { "activations", c->activations },
+		{ "excluded", c->excluded }, { "float", left_float(c) },
+	}, all[] = {
+		{ "activations", c->activations },
 		{ "shared", c->shared }, { "weights", c->weights }, { "biases", c->biases },
 		{ "float_biases", c->float_biases }, { "adjusted_weights", c->adjusted_weights },
 	};
 
 	json_open(j, "counts", '{');
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		json_int(j, all[i].key, all[i].n);
-	json_bool(j, "contrib", c->contrib);
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
+		json_int(j, nodes[i].key, nodes[i].n);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (tensors)
+			json_int(j, all[i].key, all[i].n);
+		else
+			json_null(j, all[i].key);
+	}
+	if (tensors)
+		json_bool(j, "contrib", c->contrib);
+	else
+		json_null(j, "contrib");
 	json_close(j, '}');
 }
 
 static void put_recipe(struct json *j, const struct recipe *r)
 {
-	struct str text = STR_INIT;
+	struct str text = STR_INIT, inner = STR_INIT;
 
 	recipe_write_json(r, &text);
 	while (text.len && text.p[text.len - 1] == '\n')
 		text.p[--text.len] = '\0';
-	if (text.failed || !text.p)
+	for (size_t i = 0; i < text.len; i++) {
+		str_addc(&inner, text.p[i]);
+		if (text.p[i] == '\n')
+			str_add(&inner, "  ");
+	}
+	if (text.failed || inner.failed || !inner.p)
 		j->out->failed = true;
 	else
-		json_raw(j, "recipe", text.p);
+		json_raw(j, "recipe", inner.p);
+	str_release(&inner);
 	str_release(&text);
 }
 
@@ -202,7 +222,7 @@ void quantize_json(const struct quantize_job *job, struct str *out)
 	json_int(&j, "samples", job->samples);
 	json_str(&j, "ranges", v->ranges);
 	put_recipe(&j, &job->recipe);
-	put_counts(&j, &job->report.counts);
+	put_counts(&j, &job->report.counts, !v->dry_run);
 	json_close(&j, '}');
 	/* "nodes" and "notes" are an object of their own: its members follow ours, before "\n}\n" */
 	if (out->failed || inner->failed || inner->len < 1) {
