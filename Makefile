@@ -126,11 +126,11 @@ $(TESTS) $(PROBES) $(BENCHES): %: %.o $(TLIB_OBJ) $(O)/libqdebug.a
 models:
 	@tools/models.sh all
 
-DEMO    := $(B)/models/det
 demo: all
 	@tools/models.sh demo
-	$(B)/qdebug $(DEMO)/pre.onnx $(DEMO)/pre.s8s8.onnx --data $(B)/data/det320 \
-		--store $(B)/demo.qdb
+	@mkdir -p $(B)/demo
+	$(B)/qdebug preprocess $(B)/models/det/raw.onnx -o $(B)/demo/det.onnx
+	$(B)/qdebug $(B)/demo/det.onnx --data $(B)/data/demo --store $(B)/demo.qdb
 
 # Three builds, one count: everything plain, then the unit, fault and command line
 # tests again under the address and undefined behaviour sanitizers, then those with

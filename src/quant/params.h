@@ -49,11 +49,13 @@ QD_NODISCARD int quant_point_for_range(const struct quant_rule *rule, int real, 
 				       struct quant_point *out, struct qd_err *err);
 
 /* snap_zero_point_to_uint8(), the option ActivationRestrictedAsymmetric: zero point qmin or the middle. UINT8 and
- * not symmetric; the scale is a float32 whatever the model's type. */
+ * not symmetric; the scale is a float32 whatever the model's type. Deviation: a scale that underflows to 0 there is that
+ * of a range of 1 here. */
 QD_NODISCARD int quant_point_snapped(const struct quant_rule *rule, double lo, double hi,
 				     struct quant_point *out, struct qd_err *err);
 
-/* compute_scale_zp_float8(): std over the deviation of all e4m3fn values. */
+/* compute_scale_zp_float8(): std over the deviation of all e4m3fn values. Deviations: a std of 0 gives scale 1 (there
+ * 0, and NaN codes), one that is no number is QD_EINPUT. */
 QD_NODISCARD int quant_point_fp8(int real, double std, struct quant_point *out, struct qd_err *err);
 
 /* A range given by the user for one channel (or the whole tensor); NaN: not given. */

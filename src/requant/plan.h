@@ -13,6 +13,7 @@
  *   body*      a value that the body of a node reads is consumed by that node: its Relu is not removed
  *   zeroed     a weight that the int32-bias rule would turn into zeros keeps its scale, and the bias stays float
  *   endless*   tensors that would share the parameters of an already dequantized one are left alone
+ *   beta       a Gemm whose bias does not become int32 keeps its beta (strict: it becomes 1)
  *   no scale*  a bias whose input or weight has no scale stays float
  *   softmax16* ranges, also [0, 1] of a Softmax, have the type of the tensor
  *   opset*     contrib-domain Q/DQ below opset 21 for 16 and 4 bits, below 19 for float16, below 13 for channels

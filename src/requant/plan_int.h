@@ -49,7 +49,7 @@ struct pnode {
 	int *in, n_in, *out, n_out;
 	int *body_in, n_body_in;                /* outer values that its bodies read */
 	size_t cap_body_in;
-	bool gone, reset_beta;
+	bool gone, reset_beta, has_beta;         /* of a Gemm */
 	bool contrib;                           /* added ones: Q/DQ domain */
 	int64_t axis, block_size;               /* -1, 0: no attribute */
 	int to;                                 /* Cast */

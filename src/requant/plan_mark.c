@@ -293,6 +293,7 @@ static bool mark_gemm(const struct marking *k)
 	if (!k->p->vals[n->in[2]].init)
 		return note(k->p, k->node, "its bias is not constant and stays float");
 	n->reset_beta = k->p->strict;   /* else when the bias becomes int32 */
+	n->has_beta = beta != 1;
 	return mark_bias(k->p, k->node, 2, beta);
 }
 

@@ -117,8 +117,9 @@ static int point_for(const struct plan *p, int val, const struct recipe_override
 	rc = quant_point_for_range(&rule, *real, lo, hi, out, err);
 	if (rc || !p->r->activation_restricted_asymmetric || type != DT_UINT8 || rule.symmetric)
 		return rc;
-	*real = DT_FLOAT;
-	return quant_point_snapped(&rule, lo, hi, out, err);
+	rc = quant_point_snapped(&rule, lo, hi, out, err);
+	out->scale = (float)type_round(*real, (double)out->scale);
+	return rc;
 }
 
 static int scalar_params(struct plan *p, int val, const struct recipe_override *o, struct pparams *q, struct qd_err *err)

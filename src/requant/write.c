@@ -358,7 +358,7 @@ int write_model(struct plan *p, struct onnx_model **out, struct qd_err *err)
 	rc = write_normal(p, err);
 	if (!rc)
 		rc = write_sharing(p, err);
-	if (!rc && p->r->quantize_bias)
+	if (!rc)
 		rc = write_biases(p, err);
 	if (!rc)
 		rc = write_graph(p, err);

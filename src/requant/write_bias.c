@@ -166,16 +166,31 @@ static int write_bias(struct plan *p, const struct pbias *b, struct qd_err *err)
 	return 0;
 }
 
+/* Rule beta: only codes have it in them. */
+static bool say_betas(struct plan *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->n_source; i++) {
+		if (p->nodes[i].has_beta && !p->nodes[i].reset_beta &&
+		    !plan_say(p, "beta: node %s keeps its beta, as its bias is not int32", p->nodes[i].name))
+			return false;
+	}
+	return true;
+}
+
 int write_biases(struct plan *p, struct qd_err *err)
 {
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; !rc && i < p->n_biases; i++) {
+	for (i = 0; !rc && p->r->quantize_bias && i < p->n_biases; i++) {
 		const struct pbias *b = &p->biases[i];
 
 		if (!b->keep_float && !p->vals[b->val].quantized && p->vals[b->val].init)
 			rc = write_bias(p, b, err);
 	}
+	if (!rc && !say_betas(p))
+		rc = plan_oom(p, err);
 	return rc;
 }

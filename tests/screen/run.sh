@@ -53,9 +53,11 @@ fresh() {
 		-x "${1:-80}" -y "${2:-24}" "env PS1='prompt% ' LC_ALL=C.UTF-8 sh"
 	until_screen 'prompt%'
 }
-start() { keys "${1:-} $DEMO $DIR/s.qdb${2:-}; echo status=\$?; stty -a | grep -o '[-]*icanon\\|[-]*echo ' | tr '\\n' ' '" Enter; }
+start() {
+	keys "${1:-} sh -c 'echo \$\$ >$DIR/pid; exec $DEMO $DIR/s.qdb${2:-}'; echo status=\$?; stty -a | grep -o '[-]*icanon\\|[-]*echo ' | tr '\\n' ' '" Enter
+}
 restored() { until_screen "status=$1" && until_screen '^icanon echo' ; }
-demo_pid() { pgrep -f "^$DEMO $DIR/s.qdb" | head -1; }
+demo_pid() { cat "$DIR/pid"; }
 
 fresh
 start; until_screen 'conv4/out'
@@ -94,7 +96,8 @@ keys C-z; until_screen 'topped'
 ok "Ctrl-Z stops"
 keys 'fg' Enter; until_screen '^ 1 Rank'
 ok "fg comes back"
-keys Q; until_screen '^prompt% $'; keys clear Enter; keys "stty -a | grep -o '[-]*icanon'" Enter; until_screen '^icanon'
+keys Q; until_screen '^prompt% $'
+keys "case \$(stty -a) in *-icanon*) echo mode=raw;; *) echo mode=cooked;; esac" Enter; until_screen 'mode=cooked$'
 ok "Q quits and restores the terminal"
 
 keys clear Enter; start; until_screen '^ 1 Rank'

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""src/quant against the reference package, function by function. usage: run.py [TEST]... [SEED=N]"""
+"""src/quant against the reference package, function by function. usage: functions.py [TEST]... [SEED=N]"""
 import pathlib
 import sys
 
