@@ -505,10 +505,12 @@ static int check_data(const struct cli_values *v, struct qd_err *err)
 {
 	const char *name = cli_commands[v->command].name;
 
+	if (v->help || v->version || v->print_man)
+		return 0;
 	if (v->ranges && (v->calibrator || v->save_ranges))
 		return err_set(err, QD_EUSAGE, "--ranges and --%s exclude each other: nothing is calibrated when ranges are "
 			       "given", v->calibrator ? "calibrator" : "save-ranges");
-	if (v->help || v->version || v->print_man || !(1u << v->command & (C_QUANTIZE | C_CALIBRATE)))
+	if (!(1u << v->command & (C_QUANTIZE | C_CALIBRATE)))
 		return 0;
 	if (v->data && v->random)
 		return err_set(err, QD_EUSAGE, "--data and --random exclude each other");

@@ -6,7 +6,7 @@
 #include "cli/quantize.h"
 #include "cli/report.h"
 
-enum { WIDTH = 100, NAME_MAX_CELLS = 48, OP_MAX_CELLS = 24 };
+enum { WIDTH = 100, NAME_MAX_CELLS = 48, OP_MAX_CELLS = 24, NOTES_SHOWN = 12 };
 
 static int left_float(const struct plan_counts *c)
 {
@@ -72,14 +72,16 @@ static void add_table(struct str *out, const char *text)
 	}
 }
 
-static void add_notes(struct str *out, const char *text)
+/* The first few, unless all are wanted: a rule may concern every layer. */
+static void add_notes(struct str *out, const char *text, bool all)
 {
 	static const char lead[] = "note: ";
+	int n_notes = 0;
 
 	for (const char *p = text; *p;) {
 		size_t n = strcspn(p, "\n");
 
-		if (!strncmp(p, lead, strlen(lead)) && !memchr(p, '\t', n)) {
+		if (!strncmp(p, lead, strlen(lead)) && !memchr(p, '\t', n) && (++n_notes <= NOTES_SHOWN || all)) {
 			struct str line = STR_INIT;
 
 			str_addn(&line, p, n);
@@ -90,6 +92,8 @@ static void add_notes(struct str *out, const char *text)
 		}
 		p += n + (p[n] == '\n');
 	}
+	if (n_notes > NOTES_SHOWN && !all)
+		str_addf(out, "  and %d notes more; --report json or --dry-run has all\n", n_notes - NOTES_SHOWN);
 }
 
 static void add_counts(struct str *out, const struct plan_counts *c)
@@ -108,8 +112,6 @@ static void add_counts(struct str *out, const struct plan_counts *c)
 	if (c->adjusted_weights)
 		str_addf(out, "  biases   %d weight scales enlarged so that a bias fits into int32, by up to %.3g\n",
 			 c->adjusted_weights, c->largest_ratio);
-	if (c->contrib)
-		str_add(out, "  opset    Q/DQ nodes are of domain com.microsoft, the model's opset has none that fit\n");
 }
 
 static void add_how(struct str *out, const struct quantize_job *job)
@@ -148,7 +150,7 @@ void quantize_text(const struct quantize_job *job, struct str *out)
 	str_addc(out, '\n');
 	add_how(out, job);
 	add_counts(out, &job->report.counts);
-	add_notes(out, text);
+	add_notes(out, text, job->v->dry_run);
 	if (job->v->save_ranges && !job->v->dry_run) {
 		str_add(out, "  ranges   kept in ");
 		str_add_escaped(out, job->v->save_ranges);

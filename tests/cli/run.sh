@@ -399,6 +399,9 @@ if command -v script >/dev/null; then
 		[ $? = 2 ] && grep -q -- '--plain' "$tmp/out" && grep -q -- '--report' "$tmp/out" && [ ! -e "$store" ]
 		ok "TERM=\"$t\" is refused before anything runs"
 	done
+	on_terminal dumb quantize $F --data $D -o "$out" --calibrator mse
+	grep -q '^calibrating, pass 1 of 2 5/5' "$tmp/out" && grep -q '^calibrating, pass 2 of 2 5/5' "$tmp/out"
+	ok 'calibration says how far it is'
 	on_terminal dumb $F $Q --data $D --store "$store" --plain
 	[ $? = 0 ] && grep -q '^Worst activations' "$tmp/out"; ok '--plain needs no TERM'
 else
@@ -408,6 +411,11 @@ printf '# a script\nkeys jj\n:screen %s\n' "$tmp/screen" >"$tmp/script"
 new
 gives 0 '' 'a script over a run'		$F $Q --data $D --store "$store" --script "$tmp/script" --size 70x20
 [ "$(wc -l <"$tmp/screen")" = 20 ] && grep -q quant.onnx "$tmp/screen"; ok 'draws a screen of that size'
+rm -f "$tmp/screen"
+new
+gives 0 'quantized to' 'a script over models of which one is made first' \
+	$F --data $D --exclude mm --store "$store" --script "$tmp/script"
+grep -q float.int8.onnx "$tmp/screen"; ok 'draws that'
 rm -f "$tmp/screen"
 gives 0 '' 'a script over a store'		open "$store" --script "$tmp/script"
 [ "$(wc -l <"$tmp/screen")" = 24 ]; ok 'of 80x24'
