@@ -72,6 +72,9 @@ const struct option_info cli_options[] = {
 	TEXT("ranges", 0, C_RECIPE, "FILE", ranges, "",
 	     "take the ranges from FILE (see qdebug calibrate) instead of calibrating"),
 	TEXT("save-ranges", 0, C_QUANTIZE, "FILE", save_ranges, "", "keep the calibrated ranges in FILE"),
+	TEXT("store", 0, C_QUANTIZE | C_CALIBRATE, "FILE", store, "none",
+	     "keep what calibration saw in FILE and take it from there: for the same model and data another calibrator then "
+	     "needs no data"),
 	CHOICE("mode", C_QUANTIZE, "static", mode, 0, 0, "static", "ranges of activations are fixed by calibration"),
 	FLAG("dry-run", 0, C_QUANTIZE, dry_run,
 	     "print node by node what would be quantized, with the reason where not; needs no data, writes nothing"),
@@ -88,7 +91,7 @@ const struct option_info cli_options[] = {
 	CHOICE("keep-activations", C_DEBUG, "none|worst|all", keep, CLI_KEEP_NONE, CLI_KEEP_WORST, "worst",
 	       "whole tensors to keep in the store"),
 	{ "activation-budget", 0, OPT_SIZE, C_DEBUG, "SIZE", AT(activation_budget), 0, INT64_MAX, 0,
-	  (int64_t)256 << 20, "256M", "most bytes of kept activations (K, M, G: powers of 1024)" },
+	  0, "256M for worst, no limit for all", "most bytes of kept activations (K, M, G: powers of 1024)" },
 	INT("threads", C_RANGES, threads, 1, 1024, 0, "one a core", "threads of the engine and of the statistics"),
 	CHOICE("provider", C_DEBUG, "cpu", provider, 0, 0, "cpu", "execution provider of the engine"),
 	INT("self-check", C_DEBUG, self_check, 1, INT64_MAX, 64, "64",

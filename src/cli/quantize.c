@@ -142,6 +142,7 @@ static struct quantize_opts options(const struct quantize_job *job, struct watch
 		.input = v->operands[0], .data_dir = v->data, .random = v->random, .samples = v->samples,
 		.batch = v->batch, .allow_nonfinite = v->allow_nonfinite, .skip_bad = v->skip_bad,
 		.threads = (int)v->threads, .recipe = &job->recipe, .ranges = v->ranges ? &job->ranges : NULL,
+		.store_path = v->command == CLI_QUANTIZE || v->command == CLI_CALIBRATE ? v->store : NULL,
 		.cancel = job->cancel, .progress = on_progress, .progress_ctx = w,
 	};
 }
