@@ -14,7 +14,7 @@ int cli_preprocess(const struct cli_values *v, struct qd_err *err)
 
 	if (!v->output)
 		return err_set(err, QD_EUSAGE, "where to? give a file for the model: -o model.pre.onnx");
-	rc = quantize_check_output(v->output, err);
+	rc = quantize_check_output(v->output, v->operands[0], err);
 	if (!rc)
 		rc = session_preprocess(&o, &r, err);
 	if (rc)

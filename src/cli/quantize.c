@@ -116,7 +116,17 @@ char *quantize_default_output(const char *float_path, const struct recipe *r)
 	return path;
 }
 
-int quantize_check_output(const char *path, struct qd_err *err)
+static bool same_file(const char *a, const char *b)
+{
+	char *x = realpath(a, NULL), *y = realpath(b, NULL);
+	bool same = x && y && !strcmp(x, y);
+
+	free(x);
+	free(y);
+	return same;
+}
+
+int quantize_check_output(const char *path, const char *float_path, struct qd_err *err)
 {
 	char *dir;
 	int rc = 0;
@@ -125,6 +135,8 @@ int quantize_check_output(const char *path, struct qd_err *err)
 		return err_set(err, QD_EUSAGE, "-o -: a file is wanted, standard output is for the report");
 	if (fs_is_dir(path))
 		return err_set(err, QD_EUSAGE, "%s: is a folder; -o needs the name of a file", path);
+	if (same_file(path, float_path))
+		return err_set(err, QD_EUSAGE, "%s: would overwrite the float model; choose another name", path);
 	dir = fs_dirname(path);
 	if (!dir)
 		return err_oom(err, path);
@@ -193,8 +205,10 @@ static int choose_output(struct quantize_job *job, struct qd_err *err)
 		return err_oom(err, v->operands[0]);
 	if (!v->output && fs_exists(job->output))
 		return err_set(err, QD_EUSAGE, "%s: exists already; to replace it, name it: -o %s", job->output, job->output);
-	rc = quantize_check_output(job->output, err);
-	return rc || !v->save_ranges ? rc : quantize_check_output(v->save_ranges, err);
+	if (v->save_ranges && !strcmp(v->save_ranges, job->output))
+		return err_set(err, QD_EUSAGE, "%s: cannot be both the model and the ranges", job->output);
+	rc = quantize_check_output(job->output, v->operands[0], err);
+	return rc || !v->save_ranges ? rc : quantize_check_output(v->save_ranges, v->operands[0], err);
 }
 
 static int dry_run(struct quantize_job *job, struct qd_err *err)
@@ -244,7 +258,7 @@ int cli_calibrate(const struct cli_values *v, struct cancel *cancel, struct qd_e
 
 	if (!v->output)
 		return err_set(err, QD_EUSAGE, "where to? give a file for the ranges: -o ranges.json");
-	rc = quantize_check_output(v->output, err);
+	rc = quantize_check_output(v->output, v->operands[0], err);
 	if (rc)
 		return rc;
 	rc = quantize_begin(&job, v, cancel, err);

@@ -25,8 +25,9 @@ void quantize_release(struct quantize_job *job);
  * writable; malloc'd, NULL when out of memory. */
 char *quantize_default_output(const char *float_path, const struct recipe *r);
 
-/* Can a file be made there? QD_EUSAGE, QD_EDISK: now, not after an hour of calibration. */
-QD_NODISCARD int quantize_check_output(const char *path, struct qd_err *err);
+/* Can a file be made there, without replacing the float model? QD_EUSAGE, QD_EDISK: now, not after an hour of
+ * calibration. */
+QD_NODISCARD int quantize_check_output(const char *path, const char *float_path, struct qd_err *err);
 
 /* Calibrate and quantize to job->output with progress on standard error. */
 QD_NODISCARD int quantize_run(struct quantize_job *job, struct qd_err *err);

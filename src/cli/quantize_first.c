@@ -70,7 +70,7 @@ int quantize_first(const struct cli_values *v, struct cancel *cancel, char **pat
 	if (!rc)
 		rc = check_ours(job.output, v, err);
 	if (!rc)
-		rc = quantize_check_output(job.output, err);
+		rc = quantize_check_output(job.output, v->operands[0], err);
 	if (!rc)
 		rc = quantize_run(&job, err);
 	if (!rc)

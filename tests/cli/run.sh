@@ -298,6 +298,11 @@ gives 2 'flatbuffers: not available' 'a later format of ranges'	calibrate $F --d
 gives 2 'where to' 'preprocess to nowhere'	preprocess $F
 gives 2 'would overwrite' 'quantize over the input'	quantize $F --data $D -o $F
 gives 2 'would overwrite' 'preprocess over the input'	preprocess $F -o $F
+cp $F "$tmp/float.copy"
+gives 2 'would overwrite' 'calibrate over the input'	calibrate $F --data $D -o "$small/../small/float.onnx"
+gives 2 'would overwrite' 'ranges over the input'	quantize $F --data $D -o "$out" --save-ranges $F
+gives 2 'cannot be both' 'ranges over the model'	quantize $F --data $D -o "$out" --save-ranges "$out"
+cmp -s $F "$tmp/float.copy"; ok 'the float model stays as it was'
 gives 2 'is a folder' 'a model as a folder'	quantize $F --data $D -o "$tmp"
 gives 2 'a file is wanted' 'a model to standard output'	quantize $F --data $D -o -
 gives 3 'none/x.onnx: cannot be written' 'into no folder'	quantize $F --data $D -o "$tmp/none/x.onnx"
