@@ -131,6 +131,17 @@ int observe_infer(struct engine *e, struct graph *g, struct qd_err *err)
 	return rc;
 }
 
+static bool is_graph_output(const struct onnx_model *m, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < m->proto->graph->n_output; i++) {
+		if (!strcmp(onnx_str(m->proto->graph->output[i]->name), name))
+			return true;
+	}
+	return false;
+}
+
 int observe_write_shapes(struct engine *e, struct onnx_model *m, struct qd_err *err)
 {
 	struct engine_session *s;
@@ -142,7 +153,7 @@ int observe_write_shapes(struct engine *e, struct onnx_model *m, struct qd_err *
 	for (i = 0; !rc && i < engine_n_outputs(s); i++) {
 		const struct engine_io *io = engine_output(s, i);
 
-		if (io->dtype != DT_UNDEFINED &&
+		if (io->dtype != DT_UNDEFINED && !is_graph_output(m, io->name) &&
 		    !edit_add_value_info(m, io->name, io->dtype, io->rank, io->dims, io->symbols))
 			rc = err_oom(err, m->path);
 	}

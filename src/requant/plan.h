@@ -8,7 +8,7 @@
  * to be equal to):
  *   const      float Constant nodes and Identity of constants count as initializers of the same name
  *   unnamed    nodes without a name are `<op>_<index>`; a shared bias is duplicated for its own consumer only
- *   names*     a name in a list that no node has is an error naming the nearest (strict: ignored)
+ *   names*     a name in a list that no node has is an error naming the nearest (also when strict: it can only be a slip)
  *   collision  a new name that exists already (`T_scale`) gets `_1`, `_2`, ... (strict: the existing initializer is used)
  *   body*      a value that the body of a node reads is consumed by that node: its Relu is not removed
  *   zeroed     a weight that the int32-bias rule would turn into zeros keeps its scale, and the bias stays float
