@@ -8,7 +8,9 @@ only the quantizer is compared. Models are compared semantically: every initiali
 imports, metadata, inputs and outputs. Every model is opened by ONNX Runtime. Prints TAP.
 """
 import argparse
+import contextlib
 import copy
+import io
 import json
 import logging
 import os
@@ -158,9 +160,10 @@ def run_reference(folder, model, feeds, recipe):
             (folder / f).unlink()
     signal.alarm(5)
     try:
-        quantize_static(str(path), str(folder / "theirs.onnx"), Samples(feeds),
-                        calibration_cache_path=str(folder / "ranges.json"),
-                        **settings.arguments(recipe, real_type(model)))
+        with contextlib.redirect_stdout(io.StringIO()):
+            quantize_static(str(path), str(folder / "theirs.onnx"), Samples(feeds),
+                            calibration_cache_path=str(folder / "ranges.json"),
+                            **settings.arguments(recipe, real_type(model)))
     except Exception as e:  # noqa: BLE001
         return f"{type(e).__name__}: {e}"
     finally:
