@@ -154,6 +154,10 @@ tests: $(TESTS)
 unit: $(TESTS)
 	@tests/run.sh $(TESTS)
 
+# Every setting against every graph: hours, for a machine that has them.
+torture: all $(PROBES) models
+	tests/oracle/requant/run.sh --full
+
 bench: all models $(BENCHES)
 	@tests/bench/run.sh
 
@@ -191,6 +195,6 @@ define nl
 
 endef
 
-.PHONY: all help deps models demo check tests unit bench install uninstall clean distclean FORCE
+.PHONY: torture all help deps models demo check tests unit bench install uninstall clean distclean FORCE
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
