@@ -65,6 +65,7 @@ LIB_SRC  := $(filter-out src/cli/main.c,$(wildcard src/*/*.c ui/*/*.c store/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(O)/gen/onnx.pb-c.o
 TEST_SRC := $(wildcard tests/unit/test_*.c tests/fault/test_*.c)
 TESTS    := $(TEST_SRC:%.c=$(O)/%)
+PROBES   := $(patsubst %.c,$(O)/%,$(wildcard tests/oracle/*.c))
 BENCHES  := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/*.c))
 TLIB_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c))
 SQL_INC  := $(patsubst %.sql,$(B)/gen/%.inc,$(wildcard store/*.sql))
@@ -99,7 +100,7 @@ $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(QFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(LIB_OBJ) $(TLIB_OBJ) $(TESTS:%=%.o) $(BENCHES:%=%.o) $(MAIN:%.c=$(O)/%.o): | $(B)/gen/onnx/onnx.pb-c.h
+$(LIB_OBJ) $(TLIB_OBJ) $(TESTS:%=%.o) $(PROBES:%=%.o) $(BENCHES:%=%.o) $(MAIN:%.c=$(O)/%.o): | $(B)/gen/onnx/onnx.pb-c.h
 # system headers are in no .d file: another engine's header must rebuild its users
 $(filter $(O)/src/engine/%,$(LIB_OBJ)): $(wildcard $(DEPS)/onnxruntime/include/onnxruntime_c_api.h)
 
@@ -118,18 +119,18 @@ $(B)/gen/%.inc: %.sql
 	$(call say,GEN,$@)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $< > $@
 $(filter $(O)/store/%,$(LIB_OBJ)): $(SQL_INC)
 
-$(TESTS) $(BENCHES): %: %.o $(TLIB_OBJ) $(O)/libqdebug.a
+$(TESTS) $(PROBES) $(BENCHES): %: %.o $(TLIB_OBJ) $(O)/libqdebug.a
 	$(call say,LD,$@)$(CC) $(QFLAGS) $(CFLAGS) -o $@ $^ $(QLIBS) -lcmocka
 	$(find_engine)
 
 models:
 	@tools/models.sh all
 
-DEMO    := $(B)/models/det
 demo: all
 	@tools/models.sh demo
-	$(B)/qdebug $(DEMO)/pre.onnx $(DEMO)/pre.s8s8.onnx --data $(B)/data/det320 \
-		--store $(B)/demo.qdb
+	@mkdir -p $(B)/demo
+	$(B)/qdebug preprocess $(B)/models/det/raw.onnx -o $(B)/demo/det.onnx
+	$(B)/qdebug $(B)/demo/det.onnx --data $(B)/data/demo --store $(B)/demo.qdb
 
 # Three builds, one count: everything plain, then the unit, fault and command line
 # tests again under the address and undefined behaviour sanitizers, then those with
@@ -139,9 +140,9 @@ ASAN    := $(B)/san-address-undefined
 TSAN    := $(B)/san-thread
 JOBS    := $(basename $(wildcard tests/unit/test_session_*.c tests/unit/test_*job*.c \
            tests/unit/test_base_log.c))
-SCRIPTS := $(filter-out tests/bench/%,$(wildcard tests/*/run.sh))
+SCRIPTS := $(filter-out tests/bench/%,$(wildcard tests/*/run.sh tests/*/*/run.sh))
 
-check: all $(TESTS) models
+check: all $(TESTS) $(PROBES) models
 	@$(MAKE) --no-print-directory SAN=address,undefined all tests
 	@$(if $(JOBS),$(MAKE) --no-print-directory SAN=thread $(JOBS:%=$(TSAN)/%))
 	@CHECK_CC='$(CC) $(QFLAGS)' tests/run.sh QDEBUG=$(B)/qdebug $(SCRIPTS) $(TESTS) \
@@ -152,6 +153,10 @@ check: all $(TESTS) models
 tests: $(TESTS)
 unit: $(TESTS)
 	@tests/run.sh $(TESTS)
+
+# Every setting against every graph: hours, for a machine that has them.
+torture: all $(PROBES) models
+	tests/oracle/requant/run.sh --full
 
 bench: all models $(BENCHES)
 	@tests/bench/run.sh
@@ -190,6 +195,6 @@ define nl
 
 endef
 
-.PHONY: all help deps models demo check tests unit bench install uninstall clean distclean FORCE
+.PHONY: torture all help deps models demo check tests unit bench install uninstall clean distclean FORCE
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -267,7 +267,7 @@ static int check_version(const char *path, int have, bool writable, const struct
 /* Tables whose damage could mislead a reader; the two with the bulk of the bytes are left out. */
 static const char *const small_tables[] = {
 	"sqlite_schema", "model", "node", "tensor", "dataset", "sample", "run", "pair",
-		"pair_total", "score", "edit",
+		"pair_total", "calibration", "score", "edit",
 };
 
 static int quick_check(struct store *st, const char *sql, struct qd_err *err)

@@ -200,6 +200,24 @@ CREATE TABLE activation_chunk (
   PRIMARY KEY (activation_id, seq)
 );
 
+-- What calibration saw of a float model's tensors, so that a calibrator is switched without data.
+CREATE TABLE calibration (
+  id         INTEGER PRIMARY KEY,
+  float_id   INTEGER NOT NULL REFERENCES model(id),
+  dataset_id INTEGER NOT NULL REFERENCES dataset(id),
+  engine     TEXT NOT NULL,
+  cpu        TEXT NOT NULL,
+  complete   INTEGER NOT NULL,           -- 1 once all its tensors are there
+  UNIQUE (float_id, dataset_id, engine, cpu)
+);
+
+CREATE TABLE tensor_watch (
+  calibration_id INTEGER NOT NULL REFERENCES calibration(id),
+  tensor         TEXT NOT NULL,
+  data           BLOB NOT NULL,          -- extremes and two histograms, see qdebug-store(5)
+  PRIMARY KEY (calibration_id, tensor)
+);
+
 -- Sensitivity results (later) and the undo journal.
 CREATE TABLE score (
   run_id INTEGER NOT NULL REFERENCES run(id),

@@ -52,14 +52,16 @@ unpack_networks() {
 	done
 }
 
-case ${1:-} in
-demo) sets=det320; models=det/pre.s8s8 ;;
-all)  sets='det640 det320 rec cls'; models=all ;;
-*)    die 'usage: models.sh demo | all' ;;
-esac
 mkdir -p $cache/wheels
-make_venv
-unpack_networks
-# shellcheck disable=SC2086 # one word per set
-build/venv/bin/python fixtures/gen/render.py $sets
-build/venv/bin/python tests/oracle/make_models.py $models
+case ${1:-} in
+demo)   # the program quantizes by itself: Python only draws pages, without any package
+	unpack_networks
+	find_python || die 'no python3 found' 'run tools/setup.sh first'
+	"$python" fixtures/gen/pages.py build/data/demo ;;
+all)
+	make_venv
+	unpack_networks
+	build/venv/bin/python fixtures/gen/render.py det640 det320 rec cls
+	build/venv/bin/python tests/oracle/make_models.py all ;;
+*)	die 'usage: models.sh demo | all' ;;
+esac

@@ -32,6 +32,7 @@ lib   libprotobuf-c    libprotobuf-c-dev
 lib   sqlite3          libsqlite3-dev
 lib   libzip           libzip-dev
 lib   nettle           nettle-dev
+lib   jansson          libjansson-dev
 lib   cmocka           libcmocka-dev
 cmd   tmux             tmux
 cmd   groff            groff-base

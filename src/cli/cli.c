@@ -58,7 +58,7 @@ static int run_command(const struct cli_values *v, struct cancel *cancel, struct
 		return flush_stdout(err);
 	}
 	if (v->print_man) {
-		cli_print_man(stdout);
+		cli_print_man(stdout, v->command);
 		return flush_stdout(err);
 	}
 	if (v->print_keys) {
@@ -73,6 +73,12 @@ static int run_command(const struct cli_values *v, struct cancel *cancel, struct
 		return cli_export(v, cancel, err);
 	case CLI_DOCTOR:
 		return cli_doctor(v, err);
+	case CLI_QUANTIZE:
+		return cli_quantize(v, cancel, err);
+	case CLI_CALIBRATE:
+		return cli_calibrate(v, cancel, err);
+	case CLI_PREPROCESS:
+		return cli_preprocess(v, err);
 	default:
 		return cli_debug(v, cancel, err);
 	}
@@ -103,5 +109,6 @@ int cli_main(int argc, char **argv)
 	}
 	if (rc < 0)
 		print_error(&err);
+	cli_release(&v);
 	return exit_status(rc, &cancel);
 }

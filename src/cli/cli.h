@@ -26,5 +26,8 @@ int cli_debug(const struct cli_values *v, struct cancel *cancel, struct qd_err *
 int cli_open(const struct cli_values *v, struct cancel *cancel, struct qd_err *err);
 int cli_export(const struct cli_values *v, struct cancel *cancel, struct qd_err *err);
 int cli_doctor(const struct cli_values *v, struct qd_err *err);
+int cli_quantize(const struct cli_values *v, struct cancel *cancel, struct qd_err *err);
+int cli_calibrate(const struct cli_values *v, struct cancel *cancel, struct qd_err *err);
+int cli_preprocess(const struct cli_values *v, struct qd_err *err);
 
 #endif

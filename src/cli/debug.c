@@ -11,6 +11,8 @@
 #include "cli/interactive.h"
 #include "cli/mapfile.h"
 #include "cli/progress.h"
+#include "cli/quantize.h"
+#include "cli/settings.h"
 #include "cli/show.h"
 #include "session/session.h"
 
@@ -34,22 +36,23 @@ static int check_usage(const struct cli_values *v, struct qd_err *err)
 		return rc;
 	if (v->n_operands == 1 && n > 4 && !strcmp(first + n - 4, ".qdb"))
 		return err_set(err, QD_EUSAGE, "%s: to see a store again use: qdebug open %s", first, first);
-	if (v->n_operands == 1)
-		return err_set(err, QD_EUSAGE, "%s: quantizing from here is not available yet; give the quantized "
-			       "model, for example: qdebug %s model.int8.onnx --data samples/", first, first);
 	if (!v->data && !v->random)
-		return err_set(err, QD_EUSAGE, "no data: give a folder of samples, for example: qdebug %s %s --data "
-			       "samples/, or --random 16 to try without any", first, v->operands[1]);
+		return err_set(err, QD_EUSAGE, "no data: give a folder of samples, for example: qdebug %s%s%s --data "
+			       "samples/, or --random 16 to try without any", first, v->n_operands > 1 ? " " : "",
+			       v->n_operands > 1 ? v->operands[1] : "");
+	if (v->n_operands > 1 && *settings_given(v))
+		return err_set(err, QD_EUSAGE, "%s says how to quantize, but %s is a quantized model already; leave out one "
+			       "of them", settings_given(v), v->operands[1]);
 	if (v->data && v->random)
 		return err_set(err, QD_EUSAGE, "--data and --random exclude each other");
 	return 0;
 }
 
-static void fill(const struct cli_values *v, const struct mapfile *map, struct session_opts *o)
+static void fill(const struct cli_values *v, const char *quant, const struct mapfile *map, struct session_opts *o)
 {
 	session_opts_init(o);
 	o->float_path = v->operands[0];
-	o->quant_path = v->operands[1];
+	o->quant_path = quant;
 	o->data_dir = v->data;
 	o->random = v->random;
 	o->store_path = v->store;
@@ -106,6 +109,7 @@ int cli_debug(const struct cli_values *v, struct cancel *cancel, struct qd_err *
 	struct mapfile map = { 0 };
 	struct session *s = NULL;
 	struct session_opts opts;
+	char *made = NULL;
 	int rc = check_usage(v, err);
 
 	if (!rc)
@@ -114,8 +118,10 @@ int cli_debug(const struct cli_values *v, struct cancel *cancel, struct qd_err *
 		rc = interactive_check(how, v, err);
 	if (!rc && v->map)
 		rc = mapfile_read(v->map, &map, err);
+	if (!rc && v->n_operands == 1)
+		rc = quantize_first(v, cancel, &made, err);
 	if (!rc) {
-		fill(v, &map, &opts);
+		fill(v, made ? made : v->operands[1], &map, &opts);
 		rc = session_open(&opts, cancel, &s, err);
 	}
 	if (!rc && how == CLI_SHOW_REPORT)
@@ -124,5 +130,6 @@ int cli_debug(const struct cli_values *v, struct cancel *cancel, struct qd_err *
 		rc = interactive_run(s, cancel, how, v, err);
 	session_close(s);
 	mapfile_release(&map);
+	free(made);
 	return rc;
 }

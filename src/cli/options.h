@@ -17,8 +17,9 @@
 enum cli_command {
 	CLI_DEBUG,              /* no sub-command: compare two models */
 	CLI_OPEN, CLI_EXPORT, CLI_DOCTOR,
-	/* from here on: known, not available yet */
-	CLI_QUANTIZE, CLI_PREPROCESS, CLI_CALIBRATE, CLI_SENSITIVITY, CLI_SEARCH, CLI_MERGE,
+	CLI_QUANTIZE, CLI_CALIBRATE, CLI_PREPROCESS,    /* with man pages of their own */
+	CLI_LATER,              /* from here on: known, not available yet */
+	CLI_SENSITIVITY = CLI_LATER, CLI_SEARCH, CLI_MERGE,
 	CLI_COMMANDS
 };
 
@@ -31,6 +32,9 @@ enum cli_table { CLI_TABLE_OUTPUTS, CLI_TABLE_ACTIVATIONS, CLI_TABLE_WEIGHTS, CL
 
 enum { CLI_OPERANDS = 2 };      /* most operands a sub-command takes */
 
+/* What a repeated option was given; the texts are borrowed from argv. */
+struct cli_list { const char **v; size_t n, cap; };
+
 /* Values of all options; text is borrowed from argv. */
 struct cli_values {
 	enum cli_command command;
@@ -38,10 +42,14 @@ struct cli_values {
 	int n_operands;
 
 	const char *data, *output, *store, *map, *script, *size;
+	const char *recipe, *calibrator, *activation_type, *weight_type, *ranges, *save_ranges;
+	struct cli_list exclude, exclude_file;
 	int64_t random, samples, batch, threads, self_check, run;
 	int64_t activation_budget;      /* bytes */
 	double fail_under;              /* dB; NAN: not given */
 	int report, table, observe, keep, provider, color, what;        /* the enums above */
+	int mode, format;               /* one value each */
+	bool per_channel, reduce_range, strict_reference, dry_run, skip_optimization;
 	bool allow_nonfinite, skip_bad, verify_data, trust_store, plain;
 	bool quiet, verbose, version, help, print_man, print_keys;
 };
@@ -50,12 +58,15 @@ struct cli_values {
  * seen and the values wanted, or the nearest option. `help`, `version` and the hidden `print_man` and
  * `print_keys` win over everything that is missing. */
 QD_NODISCARD int cli_parse(int argc, char **argv, struct cli_values *v, struct qd_err *err);
+/* Release what cli_parse() allocated, also when it failed. */
+void cli_release(struct cli_values *v);
 
 /* Names and help of a sub-command: "qdebug [OPTION]... FLOAT.onnx ...". */
 void cli_print_help(FILE *f, enum cli_command command);
 
-/* The rows of the man page: for each sub-command, a .SS section with a .TP a option. */
-void cli_print_man(FILE *f);
+/* The options as rows of a man page. CLI_DEBUG: qdebug(1), a .SS section for each sub-command it covers; else the page of
+ * this sub-command. */
+void cli_print_man(FILE *f, enum cli_command command);
 
 const char *cli_command_name(enum cli_command command);         /* "" for CLI_DEBUG */
 const char *cli_table_name(int table);                          /* "outputs" */

@@ -48,22 +48,28 @@ static void show_plain(struct progress *p, const struct session_progress *now, c
 	fprintf(stderr, "%s\n", text);
 }
 
-void progress_show(void *ctx)
+void progress_draw(struct progress *p, const struct session_progress *now)
 {
-	struct progress *p = ctx;
-	struct session_progress now;
 	char text[200];
 
-	session_get_progress(p->session, &now);
-	progress_text(&now, text, sizeof(text));
+	progress_text(now, text, sizeof(text));
 	if (p->plain) {
-		show_plain(p, &now, text);
+		show_plain(p, now, text);
 		return;
 	}
 	/* a line as long as the terminal would wrap and stay */
 	fprintf(stderr, "\r\033[K%.*s", p->width > 1 ? p->width - 1 : 79, text);
 	fflush(stderr);
 	p->open = true;
+}
+
+void progress_show(void *ctx)
+{
+	struct progress *p = ctx;
+	struct session_progress now;
+
+	session_get_progress(p->session, &now);
+	progress_draw(p, &now);
 }
 
 void progress_end(struct progress *p)

@@ -17,6 +17,8 @@ struct progress {
 	bool open;              /* a moving line stands there */
 };
 
+/* Show this state; p->session is not used. */
+void progress_draw(struct progress *p, const struct session_progress *now);
 /* A session_notify: ctx is a struct progress. */
 void progress_show(void *ctx);
 /* Take the moving line away. */

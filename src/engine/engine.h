@@ -29,11 +29,13 @@ const char *engine_cpu(void);
 
 /* --- instruments: our custom operators ------------------------------------
  *
- * Node qdebug::Compare(slot, x, y, pre?) -> scalar, attribute id: calls fn with the tensors in place while they are hot.
+ * Nodes qdebug::Compare(slot, x, y, pre?) -> scalar and qdebug::Observe(slot, x) -> scalar, attribute id: call fn with
+ * the tensors in place while they are hot (Observe: y and pre are NULL).
  * `slot` is an int64 scalar graph input that tells concurrent runs apart.  The scalar output only keeps the
  * node alive. A non-zero return of fn fails the run. */
 #define ENGINE_DOMAIN "qdebug"
 #define ENGINE_COMPARE "Compare"
+#define ENGINE_OBSERVE "Observe"
 typedef int engine_compare_fn(void *ctx, int64_t slot, int64_t id, const struct tensor *x, const struct tensor *y,
 			      const struct tensor *pre);
 struct engine_instrument { engine_compare_fn *fn; void *ctx; };
@@ -56,7 +58,12 @@ struct engine_opts {
 	bool quiet;                             /* a failure is expected and handled: log at debug level */
 };
 
-struct engine_io { const char *name; int dtype, rank; int64_t dims[TENSOR_MAX_RANK]; };  /* dims -1: symbolic */
+struct engine_io {
+	const char *name;
+	int dtype, rank;                        /* rank -1: unknown */
+	int64_t dims[TENSOR_MAX_RANK];          /* -1: symbolic */
+	char *symbols[TENSOR_MAX_RANK];         /* names of the symbolic ones; NULL: none */
+};
 
 /* `name` is for messages. */
 QD_NODISCARD int engine_session_open(struct engine *e, const char *name, const void *model, size_t n,

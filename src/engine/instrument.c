@@ -1,12 +1,21 @@
-/* The Compare operator: hands ONNX Runtime's tensors to a callback, in place. */
+/* The Compare and Observe operators: hand ONNX Runtime's tensors to a callback, in place. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "engine/ort.h"
 
-struct ort_ops {
+enum { OP_COMPARE, OP_OBSERVE, N_OPS };
+
+struct ort_op {
 	OrtCustomOp op;                 /* first: the library calls back with this pointer */
+	const char *name;
+	size_t n_inputs;
+	const struct ort_ops *ops;
+};
+
+struct ort_ops {
+	struct ort_op op[N_OPS];
 	const OrtApi *api;
 	const struct engine_instrument *ins;
 	OrtCustomOpDomain *domain;
@@ -18,8 +27,7 @@ enum { IN_SLOT, IN_X, IN_Y, IN_PRE, N_IN };
 
 static const char *op_name(const OrtCustomOp *op)
 {
-	(void)op;
-	return ENGINE_COMPARE;
+	return ((const struct ort_op *)op)->name;
 }
 
 static const char *op_provider(const OrtCustomOp *op)
@@ -36,8 +44,7 @@ static ONNXTensorElementDataType op_input_type(const OrtCustomOp *op, size_t i)
 
 static size_t op_n_inputs(const OrtCustomOp *op)
 {
-	(void)op;
-	return N_IN;
+	return ((const struct ort_op *)op)->n_inputs;
 }
 
 static ONNXTensorElementDataType op_output_type(const OrtCustomOp *op, size_t i)
@@ -86,7 +93,7 @@ static OrtStatusPtr kernel_new(const OrtCustomOp *op, const OrtApi *api, const O
 
 	if (!k)
 		return api->CreateStatus(ORT_FAIL, "out of memory");
-	k->ops = (const struct ort_ops *)op;
+	k->ops = ((const struct ort_op *)op)->ops;
 	s = api->KernelInfoGetAttribute_int64(info, "id", &k->id);
 	if (s) {
 		free(k);
@@ -131,8 +138,8 @@ static OrtStatusPtr kernel_compute(void *kernel, OrtKernelContext *ctx)
 		if ((s = input(api, ctx, i, &in[i])))
 			return s;
 	}
-	if (k->ops->ins->fn(k->ops->ins->ctx, *(const int64_t *)in[IN_SLOT].data, k->id, &in[IN_X], &in[IN_Y],
-			    in[IN_PRE].data ? &in[IN_PRE] : NULL))
+	if (k->ops->ins->fn(k->ops->ins->ctx, *(const int64_t *)in[IN_SLOT].data, k->id, &in[IN_X],
+			    in[IN_Y].data ? &in[IN_Y] : NULL, in[IN_PRE].data ? &in[IN_PRE] : NULL))
 		return api->CreateStatus(ORT_FAIL, "qdebug: comparing failed");
 	if ((s = api->KernelContext_GetOutput(ctx, 0, &one, 1, &out)) ||
 	    (s = api->GetTensorMutableData(out, (void **)&result)))
@@ -141,16 +148,11 @@ static OrtStatusPtr kernel_compute(void *kernel, OrtKernelContext *ctx)
 	return NULL;
 }
 
-int ort_ops_new(const OrtApi *api, const struct engine_instrument *ins, struct ort_ops **out, OrtCustomOpDomain **domain,
-		struct qd_err *err)
+static void init_op(struct ort_op *o, const struct ort_ops *ops, const char *name, size_t n_inputs)
 {
-	struct ort_ops *o = mem_zalloc(sizeof(*o));
-	int rc;
-
-	if (!o)
-		return err_oom(err, "making an instrument");
-	o->api = api;
-	o->ins = ins;
+	o->name = name;
+	o->n_inputs = n_inputs;
+	o->ops = ops;
 	o->op.version = ORT_API_VERSION;
 	o->op.GetName = op_name;
 	o->op.GetExecutionProviderType = op_provider;
@@ -166,9 +168,23 @@ int ort_ops_new(const OrtApi *api, const struct engine_instrument *ins, struct o
 	o->op.CreateKernelV2 = kernel_new;
 	o->op.KernelComputeV2 = kernel_compute;
 	o->op.KernelDestroy = kernel_free;
+}
+
+int ort_ops_new(const OrtApi *api, const struct engine_instrument *ins, struct ort_ops **out, OrtCustomOpDomain **domain,
+		struct qd_err *err)
+{
+	struct ort_ops *o = mem_zalloc(sizeof(*o));
+	int i, rc;
+
+	if (!o)
+		return err_oom(err, "making an instrument");
+	o->api = api;
+	o->ins = ins;
+	init_op(&o->op[OP_COMPARE], o, ENGINE_COMPARE, N_IN);
+	init_op(&o->op[OP_OBSERVE], o, ENGINE_OBSERVE, IN_Y);
 	rc = ort_fail(api, api->CreateCustomOpDomain(ENGINE_DOMAIN, &o->domain), err, "custom operators");
-	if (!rc)
-		rc = ort_fail(api, api->CustomOpDomain_Add(o->domain, &o->op), err, "custom operators");
+	for (i = 0; !rc && i < N_OPS; i++)
+		rc = ort_fail(api, api->CustomOpDomain_Add(o->domain, &o->op[i].op), err, "custom operators");
 	if (rc) {
 		ort_ops_free(api, o);
 		return rc;

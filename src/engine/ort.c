@@ -184,6 +184,7 @@ static OrtStatus *set_externs(struct engine_session *s, OrtSessionOptions *so, c
 static OrtStatus *read_type(const OrtApi *api, const OrtTypeInfo *type, struct engine_io *io)
 {
 	const OrtTensorTypeAndShapeInfo *info = NULL;
+	const char *symbols[TENSOR_MAX_RANK];
 	ONNXTensorElementDataType dtype;
 	OrtStatus *st;
 	size_t rank, d;
@@ -199,9 +200,13 @@ static OrtStatus *read_type(const OrtApi *api, const OrtTypeInfo *type, struct e
 	io->rank = (int)rank;
 	if ((st = api->GetDimensions(info, io->dims, rank)))
 		return st;
+	if ((st = api->GetSymbolicDimensions(info, symbols, rank)))
+		return st;
 	for (d = 0; d < rank; d++) {
 		if (io->dims[d] <= 0)
 			io->dims[d] = -1;
+		if (io->dims[d] < 0 && symbols[d] && *symbols[d] && !(io->symbols[d] = mem_strdup(symbols[d])))
+			return api->CreateStatus(ORT_FAIL, "out of memory");
 	}
 	return NULL;
 }
@@ -288,9 +293,11 @@ int engine_session_open(struct engine *e, const char *name, const void *model, s
 
 static void free_io(struct engine *e, struct engine_io *io, size_t n)
 {
-	size_t i;
+	size_t i, d;
 
 	for (i = 0; io && i < n; i++) {
+		for (d = 0; d < TENSOR_MAX_RANK; d++)
+			free(io[i].symbols[d]);
 		if (io[i].name)
 			e->allocator->Free(e->allocator, (void *)io[i].name);
 	}

@@ -153,6 +153,34 @@ int build_tapped(const struct onnx_model *q, const struct tap *taps, size_t n_ta
 	return rc;
 }
 
+static bool add_observe(struct onnx_model *m, const char *value, int id)
+{
+	char *name = arena_printf(&m->arena, BUILD_COMPARE "%d", id);
+	Onnx__NodeProto *n = name ? edit_add_node(m, ENGINE_DOMAIN, ENGINE_OBSERVE, name) : NULL;
+
+	return n && edit_add_input_name(m, n, BUILD_SLOT) && edit_add_input_name(m, n, value) &&
+	       edit_add_output_name(m, n, name) && edit_add_attr_int(m, n, "id", id) && edit_add_graph_output(m, name);
+}
+
+int build_observed(const struct onnx_model *m, const char *const *names, size_t n, struct onnx_model **out,
+		   struct qd_err *err)
+{
+	int rc = onnx_copy(m, out, err);
+	bool ok;
+
+	if (rc)
+		return rc;
+	ok = edit_begin(*out) && edit_set_opset(*out, ENGINE_DOMAIN, 1) &&
+	     edit_add_graph_input(*out, BUILD_SLOT, DT_INT64, 0, NULL);
+	while (ok && n-- > 0)
+		ok = add_observe(*out, names[n], (int)n);
+	if (ok)
+		return 0;
+	onnx_free(*out);
+	*out = NULL;
+	return err_oom(err, m->path);
+}
+
 int build_with_outputs(const struct onnx_model *m, const char *const *names, size_t n, struct onnx_model **out,
 		       struct qd_err *err)
 {

@@ -29,6 +29,10 @@ QD_NODISCARD int build_merged(const struct onnx_model *f, const struct onnx_mode
 QD_NODISCARD int build_tapped(const struct onnx_model *q, const struct tap *taps, size_t n_taps, struct onnx_model **out,
 			      struct qd_err *err);
 
+/* A model with an Observe node on each of the named values (ids count up), in reverse order likewise. */
+QD_NODISCARD int build_observed(const struct onnx_model *m, const char *const *names, size_t n,
+				struct onnx_model **out, struct qd_err *err);
+
 /* A copy with extra graph outputs. */
 QD_NODISCARD int build_with_outputs(const struct onnx_model *m, const char *const *names, size_t n,
 				    struct onnx_model **out, struct qd_err *err);

@@ -96,27 +96,68 @@ static void note_types(struct graph *g, const struct engine_session *s)
 	}
 }
 
-int observe_infer(struct engine *e, struct graph *g, struct qd_err *err)
+/* A session whose outputs are all values that nodes make. */
+static int open_on_all(struct engine *e, const struct onnx_model *m, struct engine_session **out, struct qd_err *err)
 {
 	struct engine_opts opts = { .level = ENGINE_DISABLE_ALL, .threads = 1 };
-	struct extern_source source = { g->model, "" };
-	struct engine_session *s = NULL;
+	struct extern_source source = { m, "" };
 	struct onnx_model *copy = NULL;
-	bool ok = true;
-	int v, rc = onnx_copy(g->model, &copy, err);
+	const Onnx__GraphProto *g = m->proto->graph;
+	size_t i, k;
+	bool ok;
+	int rc = onnx_copy(m, &copy, err);
 
+	*out = NULL;
 	if (rc)
 		return rc;
 	ok = edit_begin(copy);
-	for (v = 0; ok && v < g->n_values; v++) {
-		if (g->values[v].producer >= 0)
-			ok = edit_add_graph_output(copy, g->values[v].name);
+	for (i = 0; ok && i < g->n_node; i++) {
+		for (k = 0; ok && k < g->node[i]->n_output; k++)
+			ok = !*g->node[i]->output[k] || edit_add_graph_output(copy, g->node[i]->output[k]);
 	}
-	rc = ok ? observe_open(e, copy, &source, 1, opts, &s, err) : err_oom(err, g->model->path);
+	rc = ok ? observe_open(e, copy, &source, 1, opts, out, err) : err_oom(err, m->path);
+	onnx_free(copy);
+	return rc;
+}
+
+int observe_infer(struct engine *e, struct graph *g, struct qd_err *err)
+{
+	struct engine_session *s;
+	int rc = open_on_all(e, g->model, &s, err);
+
 	if (!rc)
 		note_types(g, s);
 	engine_session_close(s);
-	onnx_free(copy);
+	return rc;
+}
+
+static bool is_graph_output(const struct onnx_model *m, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < m->proto->graph->n_output; i++) {
+		if (!strcmp(onnx_str(m->proto->graph->output[i]->name), name))
+			return true;
+	}
+	return false;
+}
+
+int observe_write_shapes(struct engine *e, struct onnx_model *m, struct qd_err *err)
+{
+	struct engine_session *s;
+	size_t i;
+	int rc = open_on_all(e, m, &s, err);
+
+	if (!rc)
+		m->proto->graph->n_value_info = 0;
+	for (i = 0; !rc && i < engine_n_outputs(s); i++) {
+		const struct engine_io *io = engine_output(s, i);
+
+		if (io->dtype != DT_UNDEFINED && !is_graph_output(m, io->name) &&
+		    !edit_add_value_info(m, io->name, io->dtype, io->rank, io->dims, io->symbols))
+			rc = err_oom(err, m->path);
+	}
+	engine_session_close(s);
 	return rc;
 }
 

@@ -9,6 +9,10 @@
  * whose outputs are all values. QD_EENGINE when the engine cannot load the model: the message says why. */
 QD_NODISCARD int observe_infer(struct engine *e, struct graph *g, struct qd_err *err);
 
+/* Write the type and shape of every value into the model as value_info, symbolic dimensions by name; what the file said
+ * before is replaced. The model must have been prepared with edit_begin(). */
+QD_NODISCARD int observe_write_shapes(struct engine *e, struct onnx_model *m, struct qd_err *err);
+
 /* Where the data of a model's external initializers comes from; names in the opened model have `prefix` before them. */
 struct extern_source { const struct onnx_model *m; const char *prefix; };
 

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "observe/drive.h"
 #include "observe/freeze.h"
 #include "observe/infer.h"
 
@@ -35,7 +36,7 @@ static void divide_threads(struct observer *o, int threads, int64_t elements)
 {
 	int64_t samples = data_count(o->data), fit = elements > 0 ? ELEMENTS_IN_FLIGHT / elements : threads;
 
-	o->workers = threads < OBSERVER_MAX_WORKERS ? threads : OBSERVER_MAX_WORKERS;
+	o->workers = threads < DRIVE_MAX_WORKERS ? threads : DRIVE_MAX_WORKERS;
 	if (fit < o->workers)
 		o->workers = (int)fit;
 	if (samples < o->workers)

@@ -5,7 +5,7 @@
 #include "observe/observer.h"
 #include "observe/pass.h"
 
-enum { OBSERVER_MAX_WORKERS = 8 };
+
 
 struct observer {
 	struct engine *e;

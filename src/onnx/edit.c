@@ -51,6 +51,7 @@ bool edit_begin(struct onnx_model *m)
 	return make_room(m, &g->node, g->n_node) && make_room(m, &g->initializer, g->n_initializer) &&
 	       make_room(m, &g->sparse_initializer, g->n_sparse_initializer) &&
 	       make_room(m, &g->input, g->n_input) && make_room(m, &g->output, g->n_output) &&
+	       make_room(m, &g->value_info, g->n_value_info) &&
 	       make_room(m, &m->proto->opset_import, m->proto->n_opset_import);
 }
 
@@ -132,38 +133,69 @@ bool edit_add_graph_output(struct onnx_model *m, const char *value)
 	return push(m, &g->output, &g->n_output, new_value_info(m, value));
 }
 
-bool edit_add_graph_input(struct onnx_model *m, const char *value, int dtype, int rank, const int64_t *dims)
+static Onnx__TensorShapeProto *new_shape(struct onnx_model *m, int rank, const int64_t *dims, char *const *symbols)
 {
-	Onnx__GraphProto *g = m->proto->graph;
-	Onnx__ValueInfoProto *v = new_value_info(m, value);
-	Onnx__TypeProto *type = arena_alloc(&m->arena, sizeof(*type));
-	Onnx__TypeProto__Tensor *t = arena_alloc(&m->arena, sizeof(*t));
 	Onnx__TensorShapeProto *shape = arena_alloc(&m->arena, sizeof(*shape));
 	int d;
 
-	if (!v || !type || !t || !shape)
-		return false;
-	onnx__type_proto__init(type);
-	onnx__type_proto__tensor__init(t);
+	if (!shape)
+		return NULL;
 	onnx__tensor_shape_proto__init(shape);
 	for (d = 0; d < rank; d++) {
 		Onnx__TensorShapeProto__Dimension *dim = arena_alloc(&m->arena, sizeof(*dim));
 
 		if (!dim)
-			return false;
+			return NULL;
 		onnx__tensor_shape_proto__dimension__init(dim);
-		dim->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
-		dim->dim_value = dims[d];
+		if (dims[d] >= 0) {
+			dim->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+			dim->dim_value = dims[d];
+		} else if (symbols && symbols[d]) {
+			dim->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
+			dim->dim_param = arena_strdup(&m->arena, symbols[d]);
+			if (!dim->dim_param)
+				return NULL;
+		}
 		if (!push(m, &shape->dim, &shape->n_dim, dim))
-			return false;
+			return NULL;
 	}
+	return shape;
+}
+
+static Onnx__ValueInfoProto *typed_value(struct onnx_model *m, const char *value, int dtype, int rank,
+					 const int64_t *dims, char *const *symbols)
+{
+	Onnx__ValueInfoProto *v = new_value_info(m, value);
+	Onnx__TypeProto *type = arena_alloc(&m->arena, sizeof(*type));
+	Onnx__TypeProto__Tensor *t = arena_alloc(&m->arena, sizeof(*t));
+
+	if (!v || !type || !t)
+		return NULL;
+	onnx__type_proto__init(type);
+	onnx__type_proto__tensor__init(t);
 	t->has_elem_type = 1;
 	t->elem_type = dtype;
-	t->shape = shape;
+	if (rank >= 0 && !(t->shape = new_shape(m, rank, dims, symbols)))
+		return NULL;
 	type->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
 	type->tensor_type = t;
 	v->type = type;
-	return push(m, &g->input, &g->n_input, v);
+	return v;
+}
+
+bool edit_add_graph_input(struct onnx_model *m, const char *value, int dtype, int rank, const int64_t *dims)
+{
+	Onnx__GraphProto *g = m->proto->graph;
+
+	return push(m, &g->input, &g->n_input, typed_value(m, value, dtype, rank, dims, NULL));
+}
+
+bool edit_add_value_info(struct onnx_model *m, const char *value, int dtype, int rank, const int64_t *dims,
+			 char *const *symbols)
+{
+	Onnx__GraphProto *g = m->proto->graph;
+
+	return push(m, &g->value_info, &g->n_value_info, typed_value(m, value, dtype, rank, dims, symbols));
 }
 
 bool edit_set_opset(struct onnx_model *m, const char *domain, int64_t version)
@@ -187,6 +219,21 @@ bool edit_set_opset(struct onnx_model *m, const char *domain, int64_t version)
 	o->has_version = 1;
 	o->version = version;
 	return o->domain && push(m, &p->opset_import, &p->n_opset_import, o);
+}
+
+bool edit_add_metadata(struct onnx_model *m, const char *key, const char *value)
+{
+	Onnx__ModelProto *p = m->proto;
+	Onnx__StringStringEntryProto *e = arena_alloc(&m->arena, sizeof(*e));
+
+	if (!e)
+		return false;
+	onnx__string_string_entry_proto__init(e);
+	e->key = arena_strdup(&m->arena, key);
+	e->value = arena_strdup(&m->arena, value);
+	/* rare: always a new array, so that no other model's is appended to */
+	return e->key && e->value && make_room(m, &p->metadata_props, p->n_metadata_props) &&
+	       (p->metadata_props[p->n_metadata_props++] = e);
 }
 
 /* --- renaming ------------------------------------------------------------ */

@@ -25,7 +25,14 @@ bool edit_add_graph_output(struct onnx_model *m, const char *value);
 /* A graph input of element type `dtype` and the given shape. */
 bool edit_add_graph_input(struct onnx_model *m, const char *value, int dtype, int rank, const int64_t *dims);
 
+/* Type and shape of a value; dims[d] < 0 is symbolic with name symbols[d] (NULL: unnamed). rank < 0: no shape. */
+bool edit_add_value_info(struct onnx_model *m, const char *value, int dtype, int rank, const int64_t *dims,
+			 char *const *symbols);
+
 bool edit_set_opset(struct onnx_model *m, const char *domain, int64_t version);
+
+/* A metadata property; call it for keys that are not there yet. */
+bool edit_add_metadata(struct onnx_model *m, const char *key, const char *value);
 
 /* Prefix every value and node name, bodies included, except names that `keep` maps; those are replaced by
  * keep_names[map value]. Value names only; the empty name stays empty. */

@@ -371,6 +371,28 @@ int onnx_copy(const struct onnx_model *m, struct onnx_model **out, struct qd_err
 	return rc;
 }
 
+int onnx_shell(const struct onnx_model *m, struct onnx_model **out, struct qd_err *err)
+{
+	struct onnx_model *s = mem_zalloc(sizeof(*s));
+
+	*out = NULL;
+	if (!s)
+		return err_oom(err, m->path);
+	s->path = mem_strdup(m->path);
+	s->proto = arena_alloc(&s->arena, sizeof(*s->proto));
+	if (s->proto) {
+		*s->proto = *m->proto;
+		s->proto->graph = arena_alloc(&s->arena, sizeof(*s->proto->graph));
+	}
+	if (!s->path || !s->proto || !s->proto->graph) {
+		onnx_free(s);
+		return err_oom(err, m->path);
+	}
+	*s->proto->graph = *m->proto->graph;
+	*out = s;
+	return 0;
+}
+
 const char *onnx_domain(const char *domain)
 {
 	return !domain || !strcmp(domain, "ai.onnx") ? "" : domain;

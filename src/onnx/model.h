@@ -40,6 +40,10 @@ QD_NODISCARD int onnx_decode(const void *bytes, size_t n, const char *name, stru
 /* Deep copy by encoding and decoding; external data stays mapped by the original, which must outlive the copy. */
 QD_NODISCARD int onnx_copy(const struct onnx_model *m, struct onnx_model **out, struct qd_err *err);
 
+/* A new top level over the same parts: proto and graph are copies, everything they point at still belongs to m, which
+ * must outlive it and not be edited. Call edit_begin() before adding; replace messages, never change them in place. */
+QD_NODISCARD int onnx_shell(const struct onnx_model *m, struct onnx_model **out, struct qd_err *err);
+
 void onnx_free(struct onnx_model *m);
 
 /* Encode; *bytes is malloc'd. Fails when the message would reach 2 GB. */

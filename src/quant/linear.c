@@ -118,6 +118,11 @@ double linear_code(float x, float scale, int32_t zp)
 	return (double)rintf(x / scale) + zp;
 }
 
+double linear_saturate(double code, int64_t qmin, int64_t qmax)
+{
+	return code < (double)qmin ? (double)qmin : code > (double)qmax ? (double)qmax : code;
+}
+
 bool linear_round_trip(const struct linear *p, const struct tensor *shape, const float *x, float *out)
 {
 	int64_t i;
@@ -128,7 +133,7 @@ bool linear_round_trip(const struct linear *p, const struct tensor *shape, const
 		int64_t c = linear_index(p, shape, i);
 		double q = linear_code(x[i], p->scale[c], p->zp[c]);
 
-		q = q < (double)p->qmin ? (double)p->qmin : q > (double)p->qmax ? (double)p->qmax : q;
+		q = linear_saturate(q, p->qmin, p->qmax);
 		out[i] = (float)(q - p->zp[c]) * p->scale[c];
 	}
 	return true;

@@ -38,5 +38,7 @@ bool linear_round_trip(const struct linear *p, const struct tensor *shape, const
 
 /* One code before saturation, as a double (may be beyond any integer type). NaN stays NaN. */
 double linear_code(float x, float scale, int32_t zp);
+/* A code within its limits. NaN stays NaN. */
+double linear_saturate(double code, int64_t qmin, int64_t qmax);
 
 #endif

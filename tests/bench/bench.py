@@ -170,6 +170,54 @@ def kept(model, n):
         ratios(b, a), f"{b.rss / a.rss:.2f}", "", None)
 
 
+def quantize(model, n, calibrator, *options):
+    """`qdebug quantize`: wall time of the whole process stands for the pass too."""
+    f, _, data, n = files(model, n)
+    with tempfile.TemporaryDirectory() as tmp:
+        done = child([QDEBUG, "quantize", f, "-o", f"{tmp}/out.onnx", "--data", data, "--samples", n, "--threads",
+                      THREADS, "--calibrator", calibrator, "-q", *options])
+    if done is None:
+        sys.exit(1)
+    return Run(done[0][0], *done[0])
+
+
+def reference_quantizer(model, n, calibrator):
+    f, _, data, n = files(model, n)
+    done = child([sys.executable, ROOT / "tests" / "bench" / "quantizer.py", f, data, n, calibrator])
+    return done and Run(float(done[1].split()[-1]), *done[0])
+
+
+def float_pass(model, n):
+    """Plain unoptimized inference of the float model alone: run as both models, halved."""
+    f, _, data, n = files(model, n)
+    done = child([PLAIN, f, f, data, n, THREADS, "disable", "inside"])
+    run = Run(float(done[1].split()[3]) / 2, *done[0])
+    run.wall, run.cpu = run.wall / 2, run.cpu / 2
+    return run
+
+
+def calibration():
+    ours, theirs = quantize("rec", 64, "Entropy"), reference_quantizer("rec", 64, "Entropy")
+    if theirs:
+        row("recogniser, 64 samples, Entropy quantization, against the reference quantizer", ours, theirs,
+            "1 / " + ratios(theirs, ours), f"1 / {theirs.rss / ours.rss:.0f}", "≥ 8× faster, < 250 MB",
+            theirs.wall >= 8 * ours.wall and ours.rss < 250 * MB)
+    for calibrator, budget in (("MinMax", 1.2), ("Percentile", 2.6)):
+        ours, plain_float = alternate(3, lambda: quantize("rec", 64, calibrator), lambda: float_pass("rec", 64))
+        row(f"recogniser, 64 samples, {calibrator} quantization, against plain float inference", ours, plain_float,
+            ratios(ours, plain_float), f"{ours.rss / plain_float.rss:.2f}", f"≤ {budget}×",
+            ours.inner <= budget * plain_float.inner)
+    few, many = quantize("cls", 8, "Entropy"), quantize("cls", 800, "Entropy")
+    change = many.rss / few.rss - 1
+    row("classifier, Entropy quantization at 8 and at 800 samples", few, many, "", f"{change:+.1%}", "flat",
+        abs(change) < .05)
+    with tempfile.TemporaryDirectory() as tmp:
+        first = quantize("rec", 64, "MinMax", "--store", f"{tmp}/kept.qdb")
+        again = quantize("rec", 64, "Percentile", "--store", f"{tmp}/kept.qdb")
+    row("recogniser, 64 samples, another calibrator from the store, against the first one", again, first,
+        ratios(again, first), "", "< 1 s", again.wall < 1)
+
+
 def main():
     quick = "--quick" in sys.argv
     print(f"{THREADS} threads everywhere: the program has as many samples in flight, plain inference runs one\n"
@@ -185,6 +233,7 @@ def main():
             passes(model, n, 1 if quick else rounds, fits)
     memory(*MEMORY)
     kept("cls", 128)
+    calibration()
 
 
 if __name__ == "__main__":

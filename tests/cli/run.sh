@@ -56,7 +56,7 @@ new() {	# a store that is not there yet
 # ---- options ----
 gives 0 '' 'help'				--help
 [ "$(grep -c -- '--fail-under' "$tmp/out")" -ge 1 ]; ok 'help lists options'
-for c in open export doctor; do
+for c in open export doctor quantize calibrate preprocess; do
 	gives 0 '' "help of $c"			$c --help
 done
 gives 0 '' 'version'				--version
@@ -73,12 +73,13 @@ gives 2 'html: not available' 'a later choice'	--report html
 gives 2 'is not a size' 'a wrong size'		--activation-budget 3X
 gives 2 'is not a number' 'no decibels'		--fail-under loud
 gives 2 'one argument too many' 'three models'	$F $Q $Q
-gives 2 'not available in this version' 'a later sub-command'	quantize $F -o x.onnx
-gives 2 '--recipe: not available' 'a later option'	$F $Q --recipe r.json
+gives 2 'not available in this version' 'a later sub-command'	search $F
+gives 2 '--shard: not available' 'a later option'	$F $Q --shard 1/2
 gives 2 'did you mean the sub-command "open"' 'a mistyped sub-command'	opne
 gives 2 'qdebug open' 'a store instead of models'	$tmp/x.qdb
 gives 2 'no data: .*--data samples/' 'no data'	$F $Q
-gives 2 'quantizing from here is not available' 'no quantized model'	$F --data $D
+gives 2 'no data: .*--data samples/' 'no data and no quantized model'	$F
+gives 2 '--per-channel says how to quantize' 'quantizing options with a quantized model'	$F $Q --data $D --per-channel
 gives 2 'exclude each other' 'data and random'	$F $Q --data $D --random 3
 gives 2 'what is to be exported' 'export of nothing'	export $tmp/x.qdb
 gives 2 '-o DIR' 'export to nowhere'		export $tmp/x.qdb --what activations
@@ -86,8 +87,13 @@ gives 2 'exclusions: not available' 'a later export'	export $tmp/x.qdb --what ex
 gives 0 '' 'doctor'				doctor
 grep -q '^engine ' "$tmp/out" && grep -q '^cpu ' "$tmp/out"; ok 'doctor names engine and CPU'
 tools/man.sh --check "$QDEBUG" | sed 's/^/# /'; tools/man.sh --check "$QDEBUG" >/dev/null 2>&1
-ok 'the man page has the options and keys of the program'
-[ -z "$(groff -man -Tutf8 -ww -z man/qdebug.1 2>&1)" ]; ok 'the man page is clean'
+ok 'the man pages have the options and keys of the program'
+for page in man/*.[1-8]; do
+	[ -z "$(groff -man -Tutf8 -ww -z "$page" 2>&1)" ]; ok "$page is clean"
+done
+for c in quantize calibrate preprocess; do
+	grep -q "generated: options $c" man/qdebug-$c.1; ok "the options of $c are in a page of their own"
+done
 
 # ---- a run ----
 new
@@ -257,6 +263,134 @@ gives 2 'activation' 'an activation that is not there'	export "$tmp/huge.qdb" --
 ); ok 'a full disk'
 grep -q 'full.qdb' "$tmp/err"; ok 'it is said'
 
+# ---- quantize, calibrate, preprocess ----
+out=$tmp/out.onnx
+gives 2 'which model' 'quantize nothing'	quantize
+gives 2 'no data to calibrate with: .*--data samples/' 'quantize without data'	quantize $F
+gives 2 'exclude each other' 'quantize with data twice'	quantize $F --data $D --random 3
+gives 2 'exclude each other' 'data and ranges'	quantize $F --data $D --ranges r.json
+gives 2 'ranges and --calibrator exclude' 'ranges and a calibrator'	quantize $F --ranges r.json --calibrator MSE
+gives 2 'dynamic: not available' 'dynamic quantization'	quantize $F --data $D --mode dynamic
+gives 2 'did you mean --exclude' 'a mistyped option'	quantize $F --excluded mm
+gives 2 '--calibrator: .*nearest is "Entropy"' 'a mistyped calibrator'	quantize $F --data $D --calibrator entrpy -o "$out"
+gives 2 '--weight-type: .*nearest is "QInt8"' 'a mistyped type'	quantize $F --data $D --weight-type it8 -o "$out"
+gives 2 'S8U8' 'a pair of types without kernels'	quantize $F --data $D --weight-type uint8 -o "$out"
+gives 2 'no node is named "ad".*"add"' 'a mistyped node'	quantize $F --data $D --exclude ad -o "$out"
+gives 2 'no node is named "mn".*"mm"' 'the same in a dry run'	quantize $F --dry-run --exclude mn
+printf '# a list\nmm\nodd\n' >"$tmp/list"
+gives 2 'no node is named "odd".*"add"' 'a mistyped node in a file'	quantize $F --dry-run --exclude-file "$tmp/list"
+gives 2 'none.txt' 'no exclusion file'		quantize $F --dry-run --exclude-file "$tmp/none.txt"
+recipe() {	# TEXT
+	echo "$1" >"$tmp/recipe.json"
+}
+recipe '{"activation_typ": "QInt8"}'
+gives 2 'recipe.json: .*nearest is "activation_type"' 'a mistyped key in a recipe'	quantize $F --dry-run --recipe "$tmp/recipe.json"
+recipe '{"extra_options": {"ActivationSymetric": true}}'
+gives 2 'extra_options: .*nearest is "ActivationSymmetric"' 'a mistyped extra option'	quantize $F --dry-run --recipe "$tmp/recipe.json"
+recipe '{"per_channel": "yes"'
+gives 2 'recipe.json: no recipe: line' 'a recipe that is no JSON'	quantize $F --dry-run --recipe "$tmp/recipe.json"
+recipe '{"quant_format": "QOperator"}'
+gives 2 'QOperator: not available' 'a later format'	quantize $F --dry-run --recipe "$tmp/recipe.json"
+gives 2 'no node is named' 'names also when a quantized model is made first'	$F --data $D --exclude nope
+gives 2 'where to' 'calibrate to nowhere'	calibrate $F --data $D
+gives 2 'no data' 'calibrate without data'	calibrate $F -o "$tmp/r.json"
+gives 2 'flatbuffers: not available' 'a later format of ranges'	calibrate $F --data $D -o "$tmp/r" --format flatbuffers
+gives 2 'where to' 'preprocess to nowhere'	preprocess $F
+gives 2 'would overwrite' 'quantize over the input'	quantize $F --data $D -o $F
+gives 2 'would overwrite' 'preprocess over the input'	preprocess $F -o $F
+cp $F "$tmp/float.copy"
+gives 2 'would overwrite' 'calibrate over the input'	calibrate $F --data $D -o "$small/../small/float.onnx"
+gives 2 'would overwrite' 'ranges over the input'	quantize $F --data $D -o "$out" --save-ranges $F
+gives 2 'cannot be both' 'ranges over the model'	quantize $F --data $D -o "$out" --save-ranges "$out"
+cmp -s $F "$tmp/float.copy"; ok 'the float model stays as it was'
+gives 2 'is a folder' 'a model as a folder'	quantize $F --data $D -o "$tmp"
+gives 2 'a file is wanted' 'a model to standard output'	quantize $F --data $D -o -
+gives 3 'none/x.onnx: cannot be written' 'into no folder'	quantize $F --data $D -o "$tmp/none/x.onnx"
+for c in quantize calibrate; do
+	gives 3 '/proc' "$c into an unwritable folder"	$c $F --data $D -o /proc/x.onnx
+	gives 2 's1.npy.*(NaN|nan)' "$c with NaN in data"	$c $F --data $small/nan -o "$out"
+	gives 2 's0.npy.*float64' "$c with data of a wrong type"	$c $F --data $small/dtype -o "$out"
+	gives 2 'text.onnx' "$c what is no model"	$c "$tmp/text.onnx" --data $D -o "$out"
+done
+gives 3 '/proc' 'preprocess into an unwritable folder'	preprocess $F -o /proc/x.onnx
+[ ! -e "$out" ] && [ ! -e "$tmp/r.json" ]; ok 'none of them wrote anything'
+
+quantize_json() {	# PYTHON NAME: over the report r in $tmp/out
+	"$python" -c "import json, sys
+r = json.load(sys.stdin)
+assert list(r) == 'qdebug schema float output data samples ranges recipe counts nodes notes'.split(), list(r)
+assert r['schema'] == 1
+for row in r['nodes']:
+    assert list(row) == 'node op quantized why note'.split(), row
+why = {row['node']: row['why'] for row in r['nodes']}
+$1" <"$tmp/out" 2>"$tmp/why"
+	ok "$2"
+	sed 's/^/# /' "$tmp/why"
+}
+gives 0 '' 'a dry run'				quantize $F --dry-run --exclude add
+grep -qE '^mm +MatMul +quantized$' "$tmp/out" && grep -qE '^add +Add +float: in nodes_to_exclude$' "$tmp/out"
+ok 'says what happens to each node'
+recipe '{"nodes_to_exclude": ["mm"], "activation_type": "quint8", "per_channel": true}'
+sed -i /odd/d "$tmp/list"
+gives 0 '' 'a dry run in JSON'	quantize $F --dry-run --exclude-file "$tmp/list" --exclude add --report json \
+	--recipe "$tmp/recipe.json" --activation-type int16
+quantize_json "assert r['output'] is None and r['samples'] == 0
+assert r['recipe']['activation_type'] == 'QInt16' and r['recipe']['per_channel'] is True
+assert r['recipe']['nodes_to_exclude'] == ['mm', 'add'], r['recipe']
+assert r['counts']['excluded'] == 2 and r['counts']['weights'] is None
+assert set(why) == {'mm', 'add'}" 'options come after the recipe, exclusions are added'
+ls "$small"/float.*.onnx >/dev/null 2>&1; [ $? != 0 ]; ok 'nothing is written by it'
+
+gives 0 '' 'quantize to the default name'	quantize $F --data $D
+[ -s "$small/float.int8.onnx" ]; ok 'it is beside the float model'
+grep -q '2 quantized' "$tmp/out"; ok 'the summary counts'
+gives 2 'exists already' 'again: it is not replaced'	quantize $F --data $D
+gives 0 '' 'unless it is named'			quantize $F --data $D -o "$small/float.int8.onnx" --report json
+quantize_json "assert r['samples'] == 5 and r['counts']['quantized'] == 2 and r['counts']['weights'] == 2, r['counts']" 'its JSON'
+gives 2 'was not made by this command' 'debugging does not replace it either'	$F --data $D
+rm -f "$small/float.int8.onnx"
+gives 0 'quantized to' 'quantize, then debug'	$F --data $D --exclude add --report json
+"$python" tests/cli/check_json.py <"$tmp/out" 2>"$tmp/why"; ok 'standard output has the report only'
+sed 's/^/# /' "$tmp/why"
+gives 0 'quantized to' 'again: this one is replaced'	$F --data $D --exclude add --report json
+"$python" -c 'import json, sys; assert json.load(sys.stdin)["run"]["id"] == 1' <"$tmp/out"
+ok 'by the same model, so the run is shown again'
+gives 0 '' 'quietly'				$F --data $D --exclude add -q
+gives 0 '' 'with another type'			quantize $F --data $D --activation-type uint8 -q
+[ -s "$small/float.uint8.onnx" ] && [ ! -s "$tmp/out" ]; ok 'it is in the name'
+gives 0 '' 'calibrate'				calibrate $F --data $D -o "$tmp/r.json"
+gives 0 '' 'quantize and keep the ranges'	quantize $F --data $D -o "$out" --save-ranges "$tmp/s.json"
+"$python" -c 'import json, sys
+a, b = (json.load(open(f)) for f in sys.argv[1:])
+assert a == b and set(a["data"]) == {"x", "h", "y"}, a' "$tmp/r.json" "$tmp/s.json" 2>"$tmp/why"
+ok 'they are the same, of each tensor'
+sed 's/^/# /' "$tmp/why"
+gives 0 '' 'quantize from ranges'		quantize $F --ranges "$tmp/r.json" -o "$tmp/again.onnx"
+cmp -s "$out" "$tmp/again.onnx"; ok 'gives the same model'
+gives 2 "$tmp/list" 'ranges that are none'	quantize $F --ranges "$tmp/list" -o "$tmp/x.onnx"
+for m in MinMax Entropy Percentile EntropyKL mse; do
+	gives 0 '' "calibrator $m"		quantize $F --data $D -o "$tmp/$m.onnx" --calibrator $m
+done
+cmp -s "$out" "$tmp/MinMax.onnx" && cmp -s "$out" "$tmp/Entropy.onnx"; ok 'Entropy with its bins equals MinMax'
+printf '# sha256 %064d\nadd\n' 0 >"$tmp/list"
+gives 0 'was made for another model' 'exclusions of another model'	quantize $F --dry-run --exclude-file "$tmp/list"
+gives 0 '' 'random data'			quantize $F --random 4 -o "$tmp/random.onnx"
+grep -q RANDOM "$tmp/out"; ok 'which is said'
+(
+	ulimit -f 0
+	"$QDEBUG" quantize $F --ranges "$tmp/r.json" -o "$tmp/full.onnx" >/dev/null 2>"$tmp/err"
+	[ $? = 3 ]
+); ok 'a full disk'
+[ -z "$(find "$tmp" -name '*full.onnx*')" ]; ok 'leaves nothing behind'
+gives 0 '' 'preprocess'				preprocess $F -o "$tmp/pre.onnx"
+grep -q '1 nodes, 2 before' "$tmp/out"; ok 'optimizes: one Gemm'
+gives 0 '' 'preprocess without optimization'	preprocess $F -o "$tmp/pre.onnx" --skip-optimization
+"$python" -c 'import onnx, sys
+m = onnx.load(sys.argv[1])
+assert {p.key: p.value for p in m.metadata_props}["onnx.quant.pre_process"] == "onnxruntime.quant"
+assert "h" in [v.name for v in m.graph.value_info], m' "$tmp/pre.onnx" 2>"$tmp/why"; ok 'writes shapes'
+sed 's/^/# /' "$tmp/why"
+
 # ---- terminals and scripts ----
 on_terminal() {	# TERM ARGUMENT...: with a terminal as stdin and stdout
 	term=$1
@@ -270,6 +404,9 @@ if command -v script >/dev/null; then
 		[ $? = 2 ] && grep -q -- '--plain' "$tmp/out" && grep -q -- '--report' "$tmp/out" && [ ! -e "$store" ]
 		ok "TERM=\"$t\" is refused before anything runs"
 	done
+	on_terminal dumb quantize $F --data $D -o "$out" --calibrator mse
+	grep -q '^calibrating, pass 1 of 2 5/5' "$tmp/out" && grep -q '^calibrating, pass 2 of 2 5/5' "$tmp/out"
+	ok 'calibration says how far it is'
 	on_terminal dumb $F $Q --data $D --store "$store" --plain
 	[ $? = 0 ] && grep -q '^Worst activations' "$tmp/out"; ok '--plain needs no TERM'
 else
@@ -279,6 +416,11 @@ printf '# a script\nkeys jj\n:screen %s\n' "$tmp/screen" >"$tmp/script"
 new
 gives 0 '' 'a script over a run'		$F $Q --data $D --store "$store" --script "$tmp/script" --size 70x20
 [ "$(wc -l <"$tmp/screen")" = 20 ] && grep -q quant.onnx "$tmp/screen"; ok 'draws a screen of that size'
+rm -f "$tmp/screen"
+new
+gives 0 'quantized to' 'a script over models of which one is made first' \
+	$F --data $D --exclude mm --store "$store" --script "$tmp/script"
+grep -q float.int8.onnx "$tmp/screen"; ok 'draws that'
 rm -f "$tmp/screen"
 gives 0 '' 'a script over a store'		open "$store" --script "$tmp/script"
 [ "$(wc -l <"$tmp/screen")" = 24 ]; ok 'of 80x24'
@@ -314,6 +456,42 @@ if [ -s "$cls/pre.s8s8.onnx" ] && [ -d build/data/cls ]; then
 		--keep-activations none --report json
 	"$python" -c 'import json, sys; r = json.load(sys.stdin); assert r["run"]["id"] == 1, r["run"]' <"$tmp/out"
 	ok 'as the same run'
+	for m in raw pre; do
+		gives 0 '' "quantize the classifier, $m"	quantize "$cls/$m.onnx" --data "$data" --samples 4 \
+			-o "$tmp/cls.$m.onnx" --report json
+		quantize_json "assert r['samples'] == 4 and r['counts']['quantized'] > 100, r['counts']" 'its JSON'
+		new
+		gives 0 '' "debug it, $m"	"$cls/$m.onnx" "$tmp/cls.$m.onnx" --data "$data" --samples 4 \
+			--store "$store" --fail-under 20
+	done
+	cp "$cls/pre.onnx" "$tmp/cls.onnx"
+	node=$("$python" -c 'import onnx, sys
+print(next(n.name for n in onnx.load(sys.argv[1]).graph.node if n.op_type == "Conv"))' "$tmp/cls.onnx")
+	gives 0 'quantized to' 'both at once'	"$tmp/cls.onnx" --data "$data" --samples 4 --exclude "$node" --report json
+	"$python" tests/cli/check_json.py <"$tmp/out" 2>"$tmp/why"; ok 'its json'
+	sed 's/^/# /' "$tmp/why"
+	"$python" - "$tmp/cls.int8.onnx" "$node" 2>"$tmp/why" <<-'END'
+	import onnx, sys
+	g = onnx.load(sys.argv[1]).graph
+	made = {o: n for n in g.node for o in n.output}
+	node = next(n for n in g.node if n.name == sys.argv[2])
+	assert all(made[i].op_type != "DequantizeLinear" for i in node.input[1:] if i in made), node
+	END
+	ok 'the excluded node is left in float'
+	sed 's/^/# /' "$tmp/why"
+	for signal in INT:130 TERM:143; do
+		env --default-signal=INT,TERM "$QDEBUG" quantize "$cls/pre.onnx" --random 1000000 -o "$tmp/never.onnx" \
+			>/dev/null 2>"$tmp/err" &
+		pid=$!
+		# the engine is there: signals are handled
+		until grep -q onnxruntime /proc/$pid/maps 2>/dev/null || ! kill -0 $pid 2>/dev/null; do
+			sleep 0.02
+		done
+		kill -"${signal%:*}" $pid
+		wait $pid
+		[ $? = "${signal#*:}" ]; ok "quantizing ends on SIG${signal%:*}"
+		[ -z "$(find "$tmp" -name '*never.onnx*')" ]; ok 'and writes nothing'
+	done
 else
 	skip 'the classifier' 'no build/models'
 fi

@@ -24,7 +24,7 @@ def jobs():
         yield from (f"pair:{m}/{f}/{q}" for f, q in PAIRS)
         yield from (f"deployed:{m}/{q}" for q in ("pre.s8s8", "pre.u8s8"))
         yield f"rename:{m}"
-    yield from ("kept", "store", "small:even", "small:odd")
+    yield from ("kept", "store", "quant", "small:even", "small:odd")
 
 
 def pair(tap, argument):
@@ -122,7 +122,13 @@ def small(tap, argument):
     cases.run(tap, argument)
 
 
-PARTS = {f.__name__: f for f in (pair, rename, deployed, kept, store, small)}
+def quant(tap, _):
+    sys.path.insert(0, str(HERE / "quant"))
+    import functions
+    functions.run(tap)
+
+
+PARTS = {f.__name__: f for f in (pair, rename, deployed, kept, store, quant, small)}
 
 
 def child(job):

@@ -47,7 +47,7 @@ static void defaults_are_set(void **state)
 	assert_int_equal(v.table, CLI_TABLE_ACTIVATIONS);
 	assert_int_equal(v.self_check, 64);
 	assert_int_equal(v.samples, 0);
-	assert_int_equal(v.activation_budget, 268435456);       /* 256 * 1024 * 1024 */
+	assert_int_equal(v.activation_budget, 0);       /* not given: 256 MB for worst, no limit for all */
 	assert_true(isnan(v.fail_under));
 	assert_null(v.data);
 }
