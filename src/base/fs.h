@@ -42,6 +42,8 @@ QD_NODISCARD int fs_read_all(const char *path, size_t max, char **data, size_t *
 QD_NODISCARD int fs_stat(const char *path, struct fs_stamp *out, struct qd_err *err);
 bool fs_exists(const char *path);
 bool fs_is_dir(const char *path);
+/* Do both exist and lead to one file, also through links? */
+bool fs_same_file(const char *a, const char *b);
 
 /* Write beside `path`, then rename over it: readers see the old file or the whole new one.
  * fs_atomic_commit() flushes, syncs and renames; fs_atomic_abort() (or a failure) removes the

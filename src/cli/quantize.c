@@ -116,16 +116,6 @@ char *quantize_default_output(const char *float_path, const struct recipe *r)
 	return path;
 }
 
-static bool same_file(const char *a, const char *b)
-{
-	char *x = realpath(a, NULL), *y = realpath(b, NULL);
-	bool same = x && y && !strcmp(x, y);
-
-	free(x);
-	free(y);
-	return same;
-}
-
 int quantize_check_output(const char *path, const char *float_path, struct qd_err *err)
 {
 	char *dir;
@@ -135,7 +125,7 @@ int quantize_check_output(const char *path, const char *float_path, struct qd_er
 		return err_set(err, QD_EUSAGE, "-o -: a file is wanted, standard output is for the report");
 	if (fs_is_dir(path))
 		return err_set(err, QD_EUSAGE, "%s: is a folder; -o needs the name of a file", path);
-	if (same_file(path, float_path))
+	if (fs_same_file(path, float_path))
 		return err_set(err, QD_EUSAGE, "%s: would overwrite the float model; choose another name", path);
 	dir = fs_dirname(path);
 	if (!dir)

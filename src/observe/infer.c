@@ -131,6 +131,23 @@ int observe_infer(struct engine *e, struct graph *g, struct qd_err *err)
 	return rc;
 }
 
+int observe_inputs(const struct graph *g, struct data_input **out, int *n, struct qd_err *err)
+{
+	int v;
+
+	*n = 0;
+	*out = mem_array((size_t)g->n_values, sizeof(**out));
+	if (!*out)
+		return err_oom(err, g->model->path);
+	for (v = 0; v < g->n_values; v++) {
+		const struct graph_value *val = &g->values[v];
+
+		if (val->is_input)
+			(*out)[(*n)++] = (struct data_input){ val->name, val->dtype, val->rank, val->dims, false };
+	}
+	return 0;
+}
+
 static bool is_graph_output(const struct onnx_model *m, const char *name)
 {
 	size_t i;

@@ -2,12 +2,16 @@
 #ifndef OBSERVE_INFER_H
 #define OBSERVE_INFER_H
 
+#include "data/source.h"
 #include "engine/engine.h"
 #include "onnx/graph.h"
 
 /* Fill in dtype and shape of every top-level value that the file leaves untyped, by opening an unoptimized session
  * whose outputs are all values. QD_EENGINE when the engine cannot load the model: the message says why. */
 QD_NODISCARD int observe_infer(struct engine *e, struct graph *g, struct qd_err *err);
+
+/* The graph's inputs as data_open() wants them; names and shapes are borrowed from g. free(*out). */
+QD_NODISCARD int observe_inputs(const struct graph *g, struct data_input **out, int *n, struct qd_err *err);
 
 /* Write the type and shape of every value into the model as value_info, symbolic dimensions by name; what the file said
  * before is replaced. The model must have been prepared with edit_begin(). */

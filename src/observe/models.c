@@ -48,21 +48,29 @@ static int list_inputs(struct models *m, struct qd_err *err)
 {
 	const struct walk *w = &m->match.walk;
 	const struct graph *walked = m->match.folded ? &m->pg : &m->fg;
-	int v;
+	int i, rc = observe_inputs(&m->fg, &m->inputs, &m->n_inputs, err);
 
-	m->inputs = mem_array((size_t)m->fg.n_values, sizeof(*m->inputs));
-	m->quant_input = mem_array((size_t)m->fg.n_values, sizeof(*m->quant_input));
-	if (!m->inputs || !m->quant_input)
+	if (rc)
+		return rc;
+	m->quant_input = mem_array((size_t)m->n_inputs, sizeof(*m->quant_input));
+	if (!m->quant_input)
 		return err_oom(err, m->f->path);
-	for (v = 0; v < m->fg.n_values; v++) {
-		const struct graph_value *val = &m->fg.values[v];
-
-		if (!val->is_input)
-			continue;
-		m->quant_input[m->n_inputs] = w->value[graph_find(walked, val->name)];
-		m->inputs[m->n_inputs++] = (struct data_input){ val->name, val->dtype, val->rank, val->dims, false };
-	}
+	for (i = 0; i < m->n_inputs; i++)
+		m->quant_input[i] = w->value[graph_find(walked, m->inputs[i].name)];
 	return 0;
+}
+
+int models_find_input(const struct models *m, bool quant, const char *name)
+{
+	int k;
+
+	for (k = 0; k < m->n_inputs; k++) {
+		const char *own = quant ? m->qg.values[m->quant_input[k]].name : m->inputs[k].name;
+
+		if (!strcmp(own, name))
+			return k;
+	}
+	return -1;
 }
 
 static int check_format(const struct models *m, struct qd_err *err)

@@ -23,4 +23,7 @@ QD_NODISCARD int models_open(struct engine *e, const char *float_path, const cha
 			     size_t n_map, struct models *out, struct qd_err *err);
 void models_close(struct models *m);
 
+/* Index of the input that the float (or quantized) model calls `name`; -1. */
+int models_find_input(const struct models *m, bool quant, const char *name);
+
 #endif

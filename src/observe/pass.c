@@ -15,19 +15,6 @@ struct pass_source { int output, input; };
 
 /* --- inputs ---------------------------------------------------------------------- */
 
-static int input_index(const struct models *m, bool quant, const char *name)
-{
-	int k;
-
-	for (k = 0; k < m->n_inputs; k++) {
-		const char *own = quant ? m->qg.values[m->quant_input[k]].name : m->inputs[k].name;
-
-		if (!strcmp(own, name))
-			return k;
-	}
-	return -1;
-}
-
 void pass_inputs(const struct engine_session *s, const struct models *m, bool quant, const char *prefix,
 		 const struct data_sample *sample, const int64_t *slot, struct tensor *in)
 {
@@ -42,7 +29,7 @@ void pass_inputs(const struct engine_session *s, const struct models *m, bool qu
 		if (!strcmp(name, BUILD_SLOT)) {
 			tensor_shape(&in[i], DT_INT64, 0, NULL);
 			in[i].data = slot ? slot : &zero;
-		} else if (!strncmp(name, prefix, skip) && (k = input_index(m, quant, name + skip)) >= 0) {
+		} else if (!strncmp(name, prefix, skip) && (k = models_find_input(m, quant, name + skip)) >= 0) {
 			in[i] = sample->tensors[k];
 			in[i].owner = NULL;
 		}
@@ -183,7 +170,7 @@ static int find_source(struct pass *p, bool quant, const char *name, struct pass
 	size_t *n = quant ? &p->n_q_wanted : &p->n_f_wanted, i;
 	int rc;
 
-	*out = (struct pass_source){ -1, name ? input_index(p->m, quant, name) : -1 };
+	*out = (struct pass_source){ -1, name ? models_find_input(p->m, quant, name) : -1 };
 	if (!name || out->input >= 0)
 		return 0;
 	rc = find_wanted(s, "", name, &index, err);
@@ -209,9 +196,9 @@ static int open_half(struct pass *p, bool quant, const struct onnx_model *m, str
 	for (i = 0; !rc && i < p->n_taps; i++) {
 		const char *main = quant ? p->taps[i].y : p->taps[i].x;
 
-		if (input_index(p->m, quant, main) < 0)
+		if (models_find_input(p->m, quant, main) < 0)
 			names[n++] = main;
-		if (quant && p->taps[i].pre && input_index(p->m, quant, p->taps[i].pre) < 0)
+		if (quant && p->taps[i].pre && models_find_input(p->m, quant, p->taps[i].pre) < 0)
 			names[n++] = p->taps[i].pre;
 	}
 	if (!rc)

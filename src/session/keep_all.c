@@ -132,17 +132,6 @@ static const struct onnx_model *side_model(const struct keeping *g, int side)
 	return side == SIDE_FLOAT ? g->k->m->f : side == SIDE_QUANT ? g->k->m->q : g->z.model;
 }
 
-static int find_input(const struct models *m, bool quant, const char *name)
-{
-	int i;
-
-	for (i = 0; i < m->n_inputs; i++) {
-		if (!strcmp(quant ? m->qg.values[m->quant_input[i]].name : m->inputs[i].name, name))
-			return i;
-	}
-	return -1;
-}
-
 static int open_side(struct keeping *g, int side, struct qd_err *err)
 {
 	bool optimized = side == SIDE_DEPLOYED || (side == SIDE_FLOAT && !g->k->opts->reference);
@@ -159,7 +148,7 @@ static int open_side(struct keeping *g, int side, struct qd_err *err)
 	for (i = 0; !rc && i < g->n; i++) {
 		if (g->v[i].side != side)
 			continue;
-		g->v[i].input = find_input(g->k->m, side != SIDE_FLOAT, g->v[i].value);
+		g->v[i].input = models_find_input(g->k->m, side != SIDE_FLOAT, g->v[i].value);
 		if (g->v[i].input < 0)
 			names[n++] = g->v[i].value;
 	}

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fs.h"
 #include "base/log.h"
 #include "engine/engine.h"
 #include "observe/infer.h"
@@ -24,16 +25,6 @@ static size_t model_bytes(const struct onnx_model *m)
 	return n;
 }
 
-static int same_file(const char *a, const char *b)
-{
-	char *x = realpath(a, NULL), *y = realpath(b, NULL);
-	int same = x && y && !strcmp(x, y);
-
-	free(x);
-	free(y);
-	return same;
-}
-
 /* The optimized model, or a copy when there is nothing to optimize. */
 static int transform(struct engine *e, const struct onnx_model *m, bool optimize, struct onnx_model **out,
 		     struct qd_err *err)
@@ -52,7 +43,7 @@ int session_preprocess(const struct preprocess_opts *o, struct preprocess_report
 	bool optimize;
 	int rc;
 
-	if (same_file(o->input, o->output))
+	if (fs_same_file(o->input, o->output))
 		return err_set(err, QD_EUSAGE, "%s: would overwrite the model it is made from; give another output with -o",
 			       o->output);
 	rc = engine_open(&e, err);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "data/source.h"
@@ -42,22 +43,6 @@ static void work_close(struct work *w)
 	engine_close(w->e);
 }
 
-static int list_inputs(struct work *w, struct qd_err *err)
-{
-	int v;
-
-	w->inputs = mem_array((size_t)w->g.n_values, sizeof(*w->inputs));
-	if (!w->inputs)
-		return err_oom(err, w->o->input);
-	for (v = 0; v < w->g.n_values; v++) {
-		const struct graph_value *val = &w->g.values[v];
-
-		if (val->is_input)
-			w->inputs[w->n_inputs++] = (struct data_input){ val->name, val->dtype, val->rank, val->dims, false };
-	}
-	return 0;
-}
-
 /* Everything that can be wrong with model and recipe is found before any data are read. */
 static int work_open(struct work *w, const struct quantize_opts *o, struct qd_err *err)
 {
@@ -75,7 +60,7 @@ static int work_open(struct work *w, const struct quantize_opts *o, struct qd_er
 		rc = observe_infer(w->e, &w->g, err);
 	if (!rc)
 		rc = plan_check_names(&w->g, o->recipe, err);
-	return rc ? rc : list_inputs(w, err);
+	return rc ? rc : observe_inputs(&w->g, &w->inputs, &w->n_inputs, err);
 }
 
 static int open_data(const struct work *w, struct data_source **out, struct qd_err *err)
@@ -312,16 +297,6 @@ static int loads(struct work *w, const struct onnx_model *m, const char *output,
 	return rc;
 }
 
-static bool same_file(const char *a, const char *b)
-{
-	char *x = realpath(a, NULL), *y = realpath(b, NULL);
-	bool same = x && y && !strcmp(x, y);
-
-	free(x);
-	free(y);
-	return same;
-}
-
 static int quantize(struct work *w, const struct quant_ranges *ranges, const char *output,
 		    struct quantize_report *report, struct qd_err *err)
 {
@@ -352,7 +327,7 @@ int session_quantize(const struct quantize_opts *o, const char *output, struct q
 	int rc = 0;
 
 	*report = (struct quantize_report){ 0 };
-	if (same_file(o->input, output))
+	if (fs_same_file(o->input, output))
 		return err_set(err, QD_EUSAGE, "%s: would overwrite the float model; give another output with -o", output);
 	rc = work_open(&w, o, err);
 	if (!rc && !o->ranges)
