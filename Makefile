@@ -16,6 +16,7 @@ MAKEFLAGS += --no-builtin-rules
 
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
+CORES   := $(shell nproc)
 CC      ?= gcc
 ifeq ($(origin CC),default)
 CC      := gcc
@@ -142,15 +143,17 @@ JOBS    := $(basename $(wildcard tests/unit/test_session_*.c tests/unit/test_*jo
            tests/unit/test_base_log.c))
 SCRIPTS := $(filter-out tests/bench/%,$(wildcard tests/*/run.sh tests/*/*/run.sh))
 
-check: all $(TESTS) $(PROBES) models
-	@$(MAKE) --no-print-directory SAN=address,undefined all tests
-	@$(if $(JOBS),$(MAKE) --no-print-directory SAN=thread $(JOBS:%=$(TSAN)/%))
+check:
+	@$(MAKE) --no-print-directory -j$(CORES) all tests probes models
+	@$(MAKE) --no-print-directory -j$(CORES) SAN=address,undefined all tests
+	@$(if $(JOBS),$(MAKE) --no-print-directory -j$(CORES) SAN=thread $(JOBS:%=$(TSAN)/%))
 	@CHECK_CC='$(CC) $(QFLAGS)' tests/run.sh QDEBUG=$(B)/qdebug $(SCRIPTS) $(TESTS) \
 		QDEBUG=$(ASAN)/qdebug $(TESTS:$(O)/%=$(ASAN)/%) $(filter %/cli/run.sh,$(SCRIPTS)) \
 		$(JOBS:%=$(TSAN)/%)
 
 # the programs of the tests only, and only the unit tests run
 tests: $(TESTS)
+probes: $(PROBES)
 unit: $(TESTS)
 	@tests/run.sh $(TESTS)
 
@@ -195,6 +198,6 @@ define nl
 
 endef
 
-.PHONY: torture all help deps models demo check tests unit bench install uninstall clean distclean FORCE
+.PHONY: probes torture all help deps models demo check tests unit bench install uninstall clean distclean FORCE
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
