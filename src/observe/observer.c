@@ -125,9 +125,10 @@ static int order_outputs(const struct observer *o, struct plain *p, struct qd_er
 	return 0;
 }
 
-static int plain_open(struct observer *o, int threads, struct plain *p, struct qd_err *err)
+/* One engine thread, as in the pass: how a float kernel is divided among threads can change its last bits. */
+static int plain_open(struct observer *o, struct plain *p, struct qd_err *err)
 {
-	struct engine_opts opts = { .level = ENGINE_ALL, .threads = threads };
+	struct engine_opts opts = { .level = ENGINE_ALL, .threads = 1 };
 	struct extern_source source = { o->m->q, "" };
 	int rc;
 
@@ -185,8 +186,8 @@ static int first_sample(struct observer *o, struct data_sample *sample, struct q
 }
 
 /* Try the taps on the first sample; those that change anything are dropped. */
-static int guard_taps(struct observer *o, const struct freeze *z, int threads, struct tap *taps, size_t n,
-		      size_t *n_good, int64_t *elements, struct qd_err *err)
+static int guard_taps(struct observer *o, const struct freeze *z, struct tap *taps, size_t n, size_t *n_good,
+		      int64_t *elements, struct qd_err *err)
 {
 	size_t n_out = o->m->q->proto->graph->n_output;
 	struct engine_value *out = mem_array(n_out, sizeof(*out));
@@ -196,7 +197,7 @@ static int guard_taps(struct observer *o, const struct freeze *z, int threads, s
 	int rc = out ? first_sample(o, &sample, err) : err_oom(err, "checking taps");
 
 	if (!rc)
-		rc = plain_open(o, threads, &p, err);
+		rc = plain_open(o, &p, err);
 	if (!rc)
 		rc = pass_run_plain(p.run, p.s, o->m, true, &sample, out, n_out, err);
 	if (!rc)
@@ -233,7 +234,7 @@ static int open_deployed(struct observer *o, int threads, struct tap *taps, stru
 	if (!rc)
 		rc = deployed_taps(o, &z, taps, &n, err);
 	if (!rc)
-		rc = guard_taps(o, &z, threads, taps, n, &n_good, &elements, err);
+		rc = guard_taps(o, &z, taps, n, &n_good, &elements, err);
 	for (k = 0; k < n_good; k++)
 		o->deployed[taps[k].id] = true;
 	for (i = 0; i < o->compare.n_items; i++) {
