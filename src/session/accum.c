@@ -232,46 +232,23 @@ void accum_extra(const struct store_sums *s, const struct hist *h, const double 
 	}
 }
 
-/* --- blobs: layouts in qdebug-store(5); little-endian hosts only, as everywhere in ONNX ---------------- */
+/* --- blobs: the store knows their layouts ---------------------------------------------------------- */
 
 int accum_put_hist(struct store *st, int64_t pair_id, int64_t samples, const struct hist *h, struct qd_err *err)
 {
-	unsigned char blob[16 + 8 * HIST_BINS];
-	int first, last, i;
-	int32_t head[4];
+	int first, last;
 
 	hist_extent(h, &first, &last);
 	if (last < first)
 		return 0;
-	head[0] = h->exp;
-	head[1] = first - HIST_HALF;
-	head[2] = last - first + 1;
-	head[3] = 0;
-	memcpy(blob, head, sizeof(head));
-	for (i = first; i <= last; i++)
-		memcpy(blob + 16 + 8 * (i - first), &h->count[i], 8);
-	return store_put_pooled(st, pair_id, "hist", samples, blob, 16 + 8 * (size_t)(last - first + 1), err);
+	return store_put_hist(st, pair_id, samples, h->exp, first - HIST_HALF, h->count + first,
+			      (uint32_t)(last - first + 1), err);
 }
 
 int accum_put_channels(struct store *st, int64_t pair_id, int64_t samples, const double *x2, const double *e2,
 		       int channels, struct qd_err *err)
 {
-	size_t half = (size_t)channels * sizeof(double);
-	uint32_t head[2] = { (uint32_t)channels, 0 };
-	unsigned char *blob;
-	int rc;
-
-	if (!channels)
-		return 0;
-	blob = mem_alloc(sizeof(head) + 2 * half);
-	if (!blob)
-		return err_oom(err, "writing channel sums");
-	memcpy(blob, head, sizeof(head));
-	memcpy(blob + sizeof(head), x2, half);
-	memcpy(blob + sizeof(head) + half, e2, half);
-	rc = store_put_pooled(st, pair_id, "channels", samples, blob, sizeof(head) + 2 * half, err);
-	free(blob);
-	return rc;
+	return channels ? store_put_channels(st, pair_id, samples, x2, e2, (uint32_t)channels, err) : 0;
 }
 
 /* --- writing ---------------------------------------------------------------------------- */
